@@ -1,0 +1,94 @@
+/* pipeline.h: a checked configuration: nodes in order, their settings bound, their edges resolved. What the engine
+ * runs, and what --check, --graph and --schema show.
+ *
+ * Owner    main; made once by pipeline_load(), freed after the engine. Immutable, so any thread may read it.
+ * Strings  and option values (the prototypes) live as long as the pipeline.
+ */
+#ifndef EVPIPE_PIPELINE_H
+#define EVPIPE_PIPELINE_H
+
+#include <evpipe.h>
+#include <stdio.h>
+
+/* What an unwritten choice means for a queue is decided per stream. */
+enum when_full { WHEN_FULL_AUTO, WHEN_FULL_DROP_OLDEST, WHEN_FULL_DROP_NEWEST, WHEN_FULL_WAIT };
+enum clock_mode { CLOCK_RECORDED, CLOCK_NOW };
+
+/* The core's keys, one struct for each part, bound by option tables of the core like a plugin's own. Durations are ns,
+   sizes bytes. */
+struct source_settings {
+  struct evp_map labels; /* `service` is always there */
+  struct {
+    uint64_t initial, max;
+  } reconnect;
+  struct {
+    uint64_t max_size, max_delay;
+  } hold;
+  struct {
+    uint64_t max_memory, max_size;
+  } prologue;
+  bool controllable;
+  double pace; /* 0: as fast as it goes; 1: as recorded; N: N times as fast */
+  int clock; /* enum clock_mode */
+};
+
+struct sink_settings {
+  struct {
+    uint64_t max_size;
+    int when_full;
+  } queue; /* enum when_full */
+  struct {
+    int64_t max_items;
+    uint64_t max_size, max_delay;
+  } batch;
+  struct {
+    uint64_t initial, max, give_up;
+    double jitter;
+  } retry; /* give_up: EVP_NEVER, or ns since the first try */
+  uint64_t timeout;
+};
+
+struct pipeline_edge {
+  uint32_t from; /* index of the node it comes from */
+  uint32_t signals; /* set of evp_signal that travels on it, never empty */
+};
+
+struct pipeline_node {
+  enum evp_kind kind;
+  const char *name;
+  const struct evp_plugin *plugin; /* stays loaded as long as the pipeline */
+  const char *place; /* "pipeline.yaml:12", where the node is written, for logs */
+  const void *prototype; /* plugin->instance_size bytes: zero, with the options set; copied into each new instance */
+  const struct pipeline_edge *edges; /* where it takes from; none for a source */
+  uint32_t n_edges;
+  uint32_t input; /* union of the edges' signals */
+  uint32_t output; /* union of what others take from it */
+  struct source_settings source;
+  struct sink_settings sink;
+  const struct config_node *yaml; /* where to point errors at: pipeline_option_error() */
+};
+
+struct pipeline {
+  struct pipeline_node *nodes; /* in an order in which each comes after all that it takes from */
+  uint32_t n_nodes;
+  int64_t lanes; /* 0: choose */
+  uint64_t shutdown_timeout; /* ns */
+  const char *path; /* of the YAML */
+};
+
+struct diagnostics; /* diagnostics.h */
+struct plugin_finder; /* loader.h */
+
+/* Reads, substitutes, binds and checks a configuration. All errors go to `diagnostics`; NULL if there was one. Does
+   not call create(): the engine does (engine_check), reporting option errors through pipeline_option_error(). */
+struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, struct diagnostics *diagnostics);
+void pipeline_free(struct pipeline *);
+
+/* An error at the value of `key` ("tls.ca_file" within groups) of a node, or at the node's name if it is not written. */
+void pipeline_option_error(struct diagnostics *, const struct pipeline_node *, const char *key, const char *text);
+/* An error at the node's name. */
+void pipeline_node_error(struct diagnostics *, const struct pipeline_node *, const char *text);
+
+void pipeline_print_graph(const struct pipeline *, FILE *); /* Graphviz DOT */
+
+#endif

@@ -1,0 +1,31 @@
+/* prologue.h: what a late reader needs to understand a stream: the header and every defining record, as a small
+ * eventlog of its own. Append-only; what was readable once stays the same for ever.
+ *
+ * Owner    the stream. Written by the lane, read by any thread (reads take a lock, and never see a half-written block).
+ * Memory   up to max_memory in memory, beyond that in an unlinked temporary file ($TMPDIR, else /tmp), up to max_size.
+ */
+#ifndef EVPIPE_PROLOGUE_H
+#define EVPIPE_PROLOGUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct prologue;
+
+struct prologue *prologue_new(uint64_t max_memory, uint64_t max_size);
+void prologue_free(struct prologue *);
+
+/* The stream's header, hdrb to datb, as it came. */
+bool prologue_header(struct prologue *, const uint8_t *data, size_t size);
+/* A defining record, whole (type, time, [length,] payload). Records of one cap are put together into one block until
+   prologue_seal(), which makes them readable. False: full, or no memory or disk; said once by prologue_problem(). */
+bool prologue_append(struct prologue *, uint16_t cap, uint64_t time, const uint8_t *record, size_t size);
+uint64_t prologue_seal(struct prologue *, uint64_t end_time); /* the readable length from now on */
+
+uint64_t prologue_length(const struct prologue *); /* readable bytes */
+size_t prologue_read(const struct prologue *, uint64_t offset, uint64_t end, uint8_t *buffer, size_t size);
+const char *prologue_problem(
+  const struct prologue *, uint64_t *left_out); /* why records were left out; NULL: none were */
+
+#endif

@@ -69,11 +69,11 @@ static void put_time(struct line *line)
 {
   struct timespec now;
   struct tm utc;
-  char text[40], whole[32];
+  char text[64], whole[32];
   clock_gettime(CLOCK_REALTIME, &now);
   gmtime_r(&now.tv_sec, &utc);
   strftime(whole, sizeof whole, "%Y-%m-%dT%H:%M:%S", &utc);
-  snprintf(text, sizeof text, "%s.%03ldZ", whole, now.tv_nsec / 1000000);
+  snprintf(text, sizeof text, "%s.%03ldZ", whole, now.tv_nsec / 1000000 % 1000);
   put_text(line, text);
 }
 

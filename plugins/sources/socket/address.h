@@ -1,0 +1,21 @@
+/* address.h: what `unix` and `tcp` say, as socket addresses. Threads  any; nothing is kept. */
+#ifndef EVPIPE_SOCKET_ADDRESS_H
+#define EVPIPE_SOCKET_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { ADDRESS_HOST_MAX = 256, ADDRESS_PORT_MAX = 6 };
+
+struct tcp_address {
+  char host[ADDRESS_HOST_MAX], port[ADDRESS_PORT_MAX];
+};
+
+/* HOST:PORT, [::1]:PORT. NULL, or what is wrong with it. */
+const char *tcp_address_parse(struct tcp_address *, const char *text);
+/* A path, or @NAME for one in the abstract name space. NULL, or what is wrong with it. */
+const char *unix_address_parse(struct sockaddr_un *, socklen_t *size, const char *path);
+
+#endif

@@ -1,4 +1,4 @@
-"""generate.py events.h|core_table|page CATALOGUE OUTPUT: makes a file from the event catalogue.
+"""generate.py events.h|core_table|formats|printable|page CATALOGUE OUTPUT: makes a file from the event catalogue.
 With --check the file is only compared: exit status 1, and how to make it, if it is stale."""
 
 import importlib
@@ -10,7 +10,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import catalogue  # noqa: E402
 
-MODULES = {"events.h": "events_header", "core_table": "core_table", "page": "page"}
+MODULES = {"events.h": "events_header", "core_table": "core_table", "page": "page",
+           "formats": "formats", "printable": "printable"}
 
 
 def main(arguments):

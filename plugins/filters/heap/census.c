@@ -1,0 +1,294 @@
+#include "census.h"
+
+#include "metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A band that was not seen for so many censuses is forgotten; looked for now and then. */
+enum { FORGET_AFTER = 64, FORGET_EVERY = 16 };
+/* More than that, and a time series data base and its users suffer. */
+enum { MANY_BANDS = 1000 };
+
+void census_init(struct census *census, struct evp_ctx *ctx, struct census_settings settings)
+{
+  *census = (struct census){.ctx = ctx, .settings = settings};
+  bands_init(&census->bands);
+}
+
+void census_free(struct census *census)
+{
+  bands_free(&census->bands);
+  free(census->present.items);
+  free(census->shown.items);
+  free(census->largest.items);
+}
+
+static bool reserve(struct numbers *numbers, uint32_t capacity)
+{
+  if (capacity <= numbers->capacity) return true;
+  uint32_t *items = realloc(numbers->items, capacity * sizeof *items);
+  if (!items) return false;
+  *numbers = (struct numbers){items, numbers->n, capacity};
+  return true;
+}
+
+/* Each list can hold every band, so that nothing has to grow while rows are added or a census is emitted. */
+static bool reserve_all(struct census *census)
+{
+  uint32_t capacity = census->bands.capacity;
+  return reserve(&census->present, capacity) && reserve(&census->shown, capacity) &&
+         reserve(&census->largest, capacity);
+}
+
+static void renumber(struct numbers *list, const uint32_t *numbers)
+{
+  for (uint32_t i = 0; i < list->n; i++) list->items[i] = numbers[list->items[i]];
+}
+
+static bool forget(struct census *census)
+{
+  bool full = census->bands.n >= census->settings.max_bands;
+  if (!full && census->generation % FORGET_EVERY != 0) return false;
+  uint32_t age = full ? 1 : FORGET_AFTER;
+  if (census->generation <= age) return false;
+  uint32_t *numbers = census->present.items; /* not in use before the first row */
+  if (bands_forget(&census->bands, census->ctx, census->generation - age, numbers) == 0) return false;
+  renumber(&census->shown, numbers);
+  return true;
+}
+
+bool census_begin(struct census *census, uint64_t time)
+{
+  census->generation++;
+  census->open = true;
+  census->time = time;
+  census->present.n = 0;
+  census->merged = 0;
+  return forget(census);
+}
+
+static uint32_t special_band(struct census *census, enum breakdown breakdown, const char *label)
+{
+  struct band_name name;
+  band_name_init(&name, breakdown);
+  label_make(&name.parts[BAND_LABEL], label, strlen(label));
+  uint32_t number = bands_get(&census->bands, &name);
+  return number != BAND_NONE && reserve_all(census) ? number : BAND_NONE;
+}
+
+uint32_t census_band(struct census *census, const struct band_name *name)
+{
+  uint32_t number = bands_find(&census->bands, name);
+  if (number != BAND_NONE) return number;
+  if (census->bands.n >= census->settings.max_bands) {
+    census->merged++;
+    return special_band(census, name->breakdown, "(other)");
+  }
+  number = bands_get(&census->bands, name);
+  return number != BAND_NONE && reserve_all(census) ? number : BAND_NONE;
+}
+
+/* ------------------------------------------------------------------------------------------------------- top */
+
+/* Of two bands of equal size the first by name counts as the larger, so that a replay keeps the same ones. */
+static bool is_larger(const struct census *census, uint32_t a, uint32_t b)
+{
+  const struct band *left = &census->bands.items[a];
+  const struct band *right = &census->bands.items[b];
+  if (left->bytes != right->bytes) return left->bytes > right->bytes;
+  return strcmp(band_label(left), band_label(right)) < 0;
+}
+
+/* A heap with the smallest of the largest at its root. */
+static void sift_down(const struct census *census, struct numbers *heap, uint32_t i)
+{
+  for (;;) {
+    uint32_t child = 2 * i + 1;
+    if (child >= heap->n) return;
+    if (child + 1 < heap->n && is_larger(census, heap->items[child], heap->items[child + 1])) child++;
+    if (is_larger(census, heap->items[child], heap->items[i])) return;
+    uint32_t number = heap->items[i];
+    heap->items[i] = heap->items[child];
+    heap->items[child] = number;
+    i = child;
+  }
+}
+
+/* The N largest of one breakdown, but for `other`, are marked as kept; what the rest sums up to is returned. */
+static uint64_t keep_largest(struct census *census, enum breakdown breakdown, uint32_t other)
+{
+  struct numbers *heap = &census->largest;
+  uint64_t rest = 0;
+  heap->n = 0;
+  for (uint32_t i = 0; i < census->present.n; i++) {
+    uint32_t number = census->present.items[i];
+    if (number == other || band_breakdown(&census->bands.items[number]) != breakdown) continue;
+    uint32_t loser = number;
+    if (heap->n < census->settings.top) {
+      heap->items[heap->n++] = number;
+      if (heap->n == census->settings.top)
+        for (uint32_t parent = heap->n / 2; parent-- > 0;) sift_down(census, heap, parent);
+      continue;
+    }
+    if (is_larger(census, number, heap->items[0])) {
+      loser = heap->items[0];
+      heap->items[0] = number;
+      sift_down(census, heap, 0);
+    }
+    rest = census_sum(rest, census->bands.items[loser].bytes);
+  }
+  for (uint32_t i = 0; i < heap->n; i++) census->bands.items[heap->items[i]].kept = census->generation;
+  return rest;
+}
+
+static bool apply_top(struct census *census, enum breakdown breakdown, uint32_t n)
+{
+  if (n <= census->settings.top) {
+    for (uint32_t i = 0; i < census->present.n; i++) {
+      struct band *band = &census->bands.items[census->present.items[i]];
+      if (band_breakdown(band) == breakdown) band->kept = census->generation;
+    }
+    return true;
+  }
+  uint32_t other = special_band(census, breakdown, "(other)");
+  if (other == BAND_NONE) return false;
+  uint64_t rest = keep_largest(census, breakdown, other);
+  census_add(census, other, rest);
+  census->bands.items[other].kept = census->generation;
+  return true;
+}
+
+/* ------------------------------------------------------------------------------------------------------ emit */
+
+static int64_t value_of(uint64_t bytes)
+{
+  return bytes < INT64_MAX ? (int64_t)bytes : INT64_MAX;
+}
+
+struct totals {
+  uint64_t bytes[BREAKDOWN_COUNT];
+  uint32_t bands[BREAKDOWN_COUNT];
+};
+
+static void add_up(const struct census *census, struct totals *totals)
+{
+  *totals = (struct totals){0};
+  for (uint32_t i = 0; i < census->present.n; i++) {
+    const struct band *band = &census->bands.items[census->present.items[i]];
+    enum breakdown breakdown = band_breakdown(band);
+    totals->bytes[breakdown] = census_sum(totals->bytes[breakdown], band->bytes);
+    totals->bands[breakdown]++;
+  }
+}
+
+static bool choose(struct census *census, const struct totals *totals)
+{
+  if (census->settings.top == 0) {
+    for (uint32_t i = 0; i < census->present.n; i++)
+      census->bands.items[census->present.items[i]].kept = census->generation;
+    return true;
+  }
+  for (unsigned breakdown = 0; breakdown < BREAKDOWN_COUNT; breakdown++)
+    if (totals->bands[breakdown] && !apply_top(census, (enum breakdown)breakdown, totals->bands[breakdown]))
+      return false;
+  return true;
+}
+
+static enum evp_status emit_kept(struct census *census, struct evp_out *out)
+{
+  for (uint32_t i = 0; i < census->present.n; i++) {
+    uint32_t number = census->present.items[i];
+    struct band *band = &census->bands.items[number];
+    if (band->kept != census->generation) continue;
+    const struct evp_series *series = band_series(band, census->ctx);
+    if (!series || evp_emit_int(out, series, census->time, value_of(band->bytes)) != EVP_OK) return EVP_ERROR;
+    if (!band->shown) census->shown.items[census->shown.n++] = number;
+    band->shown = true;
+  }
+  return EVP_OK;
+}
+
+/* Takes back what was shown before and is not in this census. */
+static enum evp_status emit_vanished(struct census *census, uint64_t time, struct evp_out *out)
+{
+  struct numbers *shown = &census->shown;
+  uint32_t still = 0;
+  for (uint32_t i = 0; i < shown->n; i++) {
+    struct band *band = &census->bands.items[shown->items[i]];
+    if (band->kept == census->generation) {
+      shown->items[still++] = shown->items[i];
+      continue;
+    }
+    band->shown = false;
+    if (evp_emit_int(out, band->series, time, 0) != EVP_OK) return EVP_ERROR;
+  }
+  shown->n = still;
+  return EVP_OK;
+}
+
+static enum evp_status emit_sum(
+  struct census *census, enum breakdown breakdown, uint64_t time, uint64_t bytes, struct evp_out *out)
+{
+  const struct evp_label label = {"breakdown", breakdown_name(breakdown)};
+  const struct evp_series **series = &census->sums[breakdown];
+  if (!*series) *series = metric_series(census->ctx, METRIC_HEAP_PROFILED, &label, 1);
+  return *series ? evp_emit_int(out, *series, time, value_of(bytes)) : EVP_ERROR;
+}
+
+static enum evp_status emit_sums(
+  struct census *census, const struct totals *totals, enum breakdown current, struct evp_out *out)
+{
+  for (unsigned breakdown = 0; breakdown < BREAKDOWN_COUNT; breakdown++) {
+    bool present = totals->bands[breakdown] > 0 || (census->present.n == 0 && breakdown == current);
+    if (!present && !census->sum_shown[breakdown]) continue;
+    census->sum_shown[breakdown] = present;
+    if (emit_sum(census, breakdown, census->time, totals->bytes[breakdown], out) != EVP_OK) return EVP_ERROR;
+  }
+  return EVP_OK;
+}
+
+static void report(struct census *census)
+{
+  if (census->merged) evp_drop(census->ctx, census->merged, "max_bands");
+  if (census->merged && !census->warned_merged) {
+    census->warned_merged = true;
+    evp_warn(census->ctx, "a heap census has more than %u bands: further ones are added up as (other); see `max_bands`",
+      census->settings.max_bands);
+  }
+  if (census->shown.n > MANY_BANDS && !census->warned_bands) {
+    census->warned_bands = true;
+    evp_warn(census->ctx, "a heap census has %u bands, each a time series of its own: `top: 50` keeps the largest",
+      census->shown.n);
+  }
+}
+
+enum evp_status census_finish(struct census *census, enum breakdown breakdown, bool complete, struct evp_out *out)
+{
+  struct totals totals;
+  add_up(census, &totals);
+  census->open = false;
+  if (!choose(census, &totals) || emit_kept(census, out) != EVP_OK) return EVP_ERROR;
+  if (complete && emit_vanished(census, census->time, out) != EVP_OK) return EVP_ERROR;
+  if (emit_sums(census, &totals, breakdown, out) != EVP_OK) return EVP_ERROR;
+  evp_emit_group_end(out);
+  report(census);
+  return EVP_OK;
+}
+
+enum evp_status census_end(struct census *census, uint64_t time, struct evp_out *out)
+{
+  bool any = census->shown.n > 0;
+  census->generation++; /* nothing is kept in the census that never comes */
+  if (emit_vanished(census, time, out) != EVP_OK) return EVP_ERROR;
+  for (unsigned breakdown = 0; breakdown < BREAKDOWN_COUNT; breakdown++) {
+    if (!census->sum_shown[breakdown]) continue;
+    any = true;
+    if (emit_sum(census, breakdown, time, 0, out) != EVP_OK) return EVP_ERROR;
+    evp_series_end(census->ctx, census->sums[breakdown]);
+  }
+  for (uint32_t i = 0; i < census->bands.n; i++)
+    if (census->bands.items[i].series) evp_series_end(census->ctx, census->bands.items[i].series);
+  if (any) evp_emit_group_end(out);
+  return EVP_OK;
+}

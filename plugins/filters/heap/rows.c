@@ -1,0 +1,265 @@
+#include "rows.h"
+
+#include "hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Longer rows, and rows beyond this many bytes of them, are worked out again each time. */
+enum { KEY_MAX = 2048 };
+#define KEYS_MAX ((size_t)64 << 20)
+
+struct row { /* remembered */
+  uint32_t key; /* where its bytes are */
+  uint16_t size, tag; /* the tag: kind and profile */
+  uint32_t band;
+  uint32_t next; /* the row that came after it last time */
+};
+
+void rows_init(struct rows *rows, struct census *census, struct row_settings settings, uint64_t max_info_tables)
+{
+  *rows = (struct rows){.settings = settings, .census = census, .seed = hash_seed()};
+  cost_centres_init(&rows->cost_centres);
+  info_tables_init(&rows->info_tables, max_info_tables);
+  rows->needs_info_tables = !settings.forced || settings.breakdown == BREAKDOWN_INFO_TABLE;
+}
+
+void rows_free(struct rows *rows)
+{
+  cost_centres_free(&rows->cost_centres);
+  info_tables_free(&rows->info_tables);
+  free(rows->items);
+  free(rows->keys);
+  hash_index_free(&rows->index);
+}
+
+/* ------------------------------------------------------------------------------------------------- breakdown */
+
+enum breakdown rows_breakdown(const struct rows *rows, uint8_t profile)
+{
+  if (rows->settings.forced) return rows->settings.breakdown;
+  if (rows->declared[profile]) return (enum breakdown)rows->breakdowns[profile];
+  return rows->of_arguments != BREAKDOWN_UNKNOWN ? rows->of_arguments : rows->of_labels;
+}
+
+static bool need_info_tables(const struct rows *rows)
+{
+  if (rows->settings.forced) return rows->settings.breakdown == BREAKDOWN_INFO_TABLE;
+  bool declared = false;
+  for (unsigned profile = 0; profile < 256; profile++) {
+    if (rows->declared[profile] && rows->breakdowns[profile] == BREAKDOWN_INFO_TABLE) return true;
+    declared = declared || rows->declared[profile];
+  }
+  if (declared) return false;
+  if (rows->of_arguments != BREAKDOWN_UNKNOWN) return rows->of_arguments == BREAKDOWN_INFO_TABLE;
+  return !rows->inferred || rows->of_labels == BREAKDOWN_INFO_TABLE;
+}
+
+/* Something about the breakdown was learnt: maybe that the map is not needed, which takes most of the memory. */
+static void learnt(struct rows *rows)
+{
+  rows->needs_info_tables = need_info_tables(rows);
+  if (!rows->needs_info_tables) info_tables_free(&rows->info_tables);
+}
+
+void rows_info_table(struct rows *rows, const struct evp_ipe *ipe)
+{
+  if (!rows->needs_info_tables) return;
+  if (info_tables_define(&rows->info_tables, ipe)) rows->stale = true;
+}
+
+void rows_cost_centre(struct rows *rows, uint32_t id, struct evp_text module, struct evp_text label)
+{
+  if (cost_centres_define(&rows->cost_centres, id, module.data, module.size, label.data, label.size))
+    rows->stale = true;
+}
+
+void rows_declare(struct rows *rows, uint8_t profile, uint32_t code)
+{
+  enum breakdown breakdown = breakdown_of_code(code);
+  if (rows->declared[profile] && rows->breakdowns[profile] == breakdown) return;
+  rows->declared[profile] = true;
+  rows->breakdowns[profile] = (uint8_t)breakdown;
+  rows->stale = true;
+  learnt(rows);
+}
+
+void rows_arguments(struct rows *rows, struct evp_text arguments)
+{
+  enum breakdown breakdown = breakdown_of_arguments(arguments);
+  if (breakdown == BREAKDOWN_UNKNOWN || breakdown == rows->of_arguments) return;
+  rows->of_arguments = breakdown;
+  rows->stale = true;
+  learnt(rows);
+}
+
+static void infer(struct rows *rows, const char *label, size_t size)
+{
+  if (rows->inferred) return;
+  rows->inferred = true;
+  rows->of_labels = breakdown_of_label(label, size);
+  learnt(rows);
+}
+
+/* -------------------------------------------------------------------------------------------- work out a band */
+
+static void set_part(struct label *label, struct evp_text text)
+{
+  label_make(label, text.data, text.size);
+}
+
+static void set_label(struct band_name *name, const char *text, size_t size)
+{
+  label_make(&name->parts[BAND_LABEL], text, size);
+}
+
+static void name_info_table(struct band_name *name, const struct info_table *table)
+{
+  set_part(&name->parts[BAND_LABEL], table->name);
+  set_part(&name->parts[BAND_MODULE], table->module);
+  set_part(&name->parts[BAND_TYPE], table->type);
+  struct label *place = &name->parts[BAND_SRCLOC];
+  label_begin(place);
+  label_add(place, table->file.data, table->file.size);
+  if (table->span.size) label_add(place, ":", 1);
+  label_add(place, table->span.data, table->span.size);
+  label_end(place);
+}
+
+static void name_string(struct rows *rows, uint8_t profile, const char *text, size_t size)
+{
+  infer(rows, text, size);
+  struct band_name *name = &rows->name;
+  band_name_init(name, rows_breakdown(rows, profile));
+  uint64_t address;
+  struct info_table table;
+  if (name->breakdown != BREAKDOWN_INFO_TABLE || !breakdown_address(text, size, &address))
+    set_label(name, text, size);
+  else if (info_tables_find(&rows->info_tables, address, &table))
+    name_info_table(name, &table);
+  else if (rows->settings.addresses)
+    set_label(name, text, size);
+  else
+    set_label(name, "(unresolved)", strlen("(unresolved)"));
+}
+
+/* Whatever the arguments say: rows of this kind are written for a profile by cost centre only. */
+static enum breakdown breakdown_of_stack(const struct rows *rows, uint8_t profile)
+{
+  bool said = rows->settings.forced || rows->declared[profile];
+  return said ? rows_breakdown(rows, profile) : BREAKDOWN_COST_CENTRE;
+}
+
+static void name_stack(struct rows *rows, uint8_t profile, const uint8_t *ids, size_t depth)
+{
+  struct band_name *name = &rows->name;
+  band_name_init(name, breakdown_of_stack(rows, profile));
+  if (!rows->inferred) {
+    rows->inferred = true;
+    rows->of_labels = BREAKDOWN_COST_CENTRE;
+    learnt(rows);
+  }
+  struct label *label = &name->parts[BAND_LABEL];
+  label_begin(label);
+  cost_centres_name(&rows->cost_centres, ids, depth, label);
+  label_end(label);
+}
+
+static uint32_t work_out(struct rows *rows, enum row_kind kind, uint8_t profile, const void *key, size_t size)
+{
+  if (kind == ROW_COST_CENTRE)
+    name_stack(rows, profile, key, size / 4);
+  else
+    name_string(rows, profile, key, size);
+  struct label *label = &rows->name.parts[BAND_LABEL];
+  if (label->size == 0) set_label(&rows->name, "(empty)", strlen("(empty)"));
+  return census_band(rows->census, &rows->name);
+}
+
+/* --------------------------------------------------------------------------------------------- remember bands */
+
+static void clear(struct rows *rows)
+{
+  rows->n = 0;
+  rows->last = 0;
+  rows->keys_size = 0;
+  hash_index_clear(&rows->index);
+}
+
+void rows_begin(struct rows *rows, bool renumbered)
+{
+  if (rows->stale || renumbered) clear(rows);
+  rows->stale = false;
+}
+
+static uint64_t hash_of_row(const void *owner, uint32_t number)
+{
+  const struct rows *rows = owner;
+  const struct row *row = &rows->items[number];
+  return hash_bytes(rows->keys + row->key, row->size, rows->seed ^ row->tag);
+}
+
+static bool is_row(const struct rows *rows, uint32_t number, uint16_t tag, const void *key, size_t size)
+{
+  const struct row *row = &rows->items[number];
+  return row->size == size && row->tag == tag && memcmp(rows->keys + row->key, key, size) == 0;
+}
+
+static bool make_room(struct rows *rows, size_t size)
+{
+  if (!rows->keys || rows->keys_size + size > rows->keys_capacity) {
+    size_t capacity = 2 * rows->keys_capacity + KEY_MAX;
+    uint8_t *keys = realloc(rows->keys, capacity);
+    if (!keys) return false;
+    rows->keys = keys;
+    rows->keys_capacity = capacity;
+  }
+  if (rows->n == rows->capacity) {
+    uint32_t capacity = 2 * rows->capacity + 64;
+    struct row *items = realloc(rows->items, capacity * sizeof *items);
+    if (!items) return false;
+    rows->items = items;
+    rows->capacity = capacity;
+  }
+  return hash_index_reserve(&rows->index, hash_of_row, rows);
+}
+
+static void remember(struct rows *rows, uint64_t hash, uint16_t tag, const void *key, size_t size, uint32_t band)
+{
+  if (size > KEY_MAX) return;
+  if (rows->keys_size + size > KEYS_MAX) clear(rows);
+  if (!make_room(rows, size)) return;
+  uint32_t number = rows->n++;
+  rows->items[number] = (struct row){(uint32_t)rows->keys_size, (uint16_t)size, tag, band, 0};
+  memcpy(rows->keys + rows->keys_size, key, size);
+  rows->keys_size += size;
+  hash_index_add(&rows->index, hash, number);
+  rows->items[rows->last].next = number;
+  rows->last = number;
+}
+
+uint32_t rows_band(struct rows *rows, enum row_kind kind, uint8_t profile, const void *key, size_t size)
+{
+  uint16_t tag = (uint16_t)(kind << 8 | profile);
+  if (rows->n > 0) {
+    uint32_t expected = rows->items[rows->last].next;
+    if (is_row(rows, expected, tag, key, size)) {
+      rows->last = expected;
+      return rows->items[expected].band;
+    }
+  }
+  uint64_t hash = hash_bytes(key, size, rows->seed ^ tag);
+  uint32_t number;
+  for (size_t slot = hash_index_slot(&rows->index, hash);
+       (number = hash_index_at(&rows->index, slot)) != HASH_INDEX_NONE; slot++) {
+    if (!is_row(rows, number, tag, key, size)) continue;
+    rows->items[rows->last].next = number;
+    rows->last = number;
+    return rows->items[number].band;
+  }
+  uint64_t merged = rows->census->merged;
+  uint32_t band = work_out(rows, kind, profile, key, size);
+  bool is_own = rows->census->merged == merged; /* a row that found no place is looked for, and counted, again */
+  if (band != BAND_NONE && is_own) remember(rows, hash, tag, key, size, band);
+  return band;
+}

@@ -238,8 +238,6 @@ def main():
     for test, reason in result.skipped:
         print(f"skipped: {test}: {reason}")
     ran = result.testsRun - len(result.skipped)
-    print(f"{ran - len(result.failures) - len(result.errors)} passed, {len(result.failures) + len(result.errors)} failed, "
-          f"{len(result.skipped)} skipped", flush=True)
     if not result.wasSuccessful():
         sys.exit(1)
     sys.exit(0 if ran else 77)

@@ -75,7 +75,7 @@ bool string_pool_intern(struct string_pool *pool, const char *text, size_t size,
   if (*id) return true;
   size_t growth = hash_index_growth(&pool->index);
   if (growth && string_pool_memory(pool) + growth > max_memory) return false;
-  if (!make_room(pool, size + 1, max_memory) || !hash_index_reserve(&pool->index, hash_of_string, pool)) return false;
+  if (!hash_index_reserve(&pool->index, hash_of_string, pool) || !make_room(pool, size + 1, max_memory)) return false;
   memcpy(pool->bytes + pool->size, text, size);
   pool->bytes[pool->size + size] = '\0';
   *id = (uint32_t)pool->size + 1;

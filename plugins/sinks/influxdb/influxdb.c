@@ -1,0 +1,79 @@
+/* influxdb: writes metrics and logs into an InfluxDB, 1.x or 2.x, as line protocol over HTTP. */
+#include "deliver.h"
+#include "line_protocol.h"
+
+/* The version of what encode() writes: deliver() may see messages of an earlier process. */
+enum { FORMAT_LINES = 1 };
+
+struct influxdb {
+  struct target_options options; /* first: the option table is one of struct target_options */
+  struct evp_ctx *ctx;
+  struct line_protocol *lines; /* of encode() */
+  struct courier courier; /* of deliver() */
+};
+
+static enum evp_status influxdb_create(void *self, struct evp_ctx *ctx)
+{
+  struct influxdb *influxdb = self;
+  influxdb->ctx = ctx;
+  influxdb->courier.ctx = ctx;
+  influxdb->courier.options = &influxdb->options;
+  if (!target_check(&influxdb->options, ctx)) return EVP_ERROR;
+  influxdb->lines = line_protocol_new(ctx);
+  if (influxdb->lines && target_make(&influxdb->courier.target, &influxdb->options)) return EVP_OK;
+  evp_error(ctx, "no memory");
+  return EVP_ERROR;
+}
+
+static enum evp_status influxdb_start(void *self)
+{
+  struct influxdb *influxdb = self;
+  return courier_start(&influxdb->courier) ? EVP_OK : EVP_ERROR;
+}
+
+static void influxdb_stop(void *self)
+{
+  courier_stop(&((struct influxdb *)self)->courier);
+}
+
+static void influxdb_destroy(void *self)
+{
+  struct influxdb *influxdb = self;
+  line_protocol_free(influxdb->lines);
+  target_free(&influxdb->courier.target);
+}
+
+static enum evp_status influxdb_encode(void *self, const struct evp_batch *batch, struct evp_buf *message)
+{
+  return line_protocol_encode(((struct influxdb *)self)->lines, batch, message);
+}
+
+static enum evp_status influxdb_deliver(void *self, const struct evp_message *message, struct evp_delivery *result)
+{
+  return courier_deliver(&((struct influxdb *)self)->courier, message, result);
+}
+
+static const char *const apis[] = {"1", "2", NULL};
+static const char *const compressions[] = {"gzip", "none", NULL};
+
+static const struct evp_option options[] = {
+  EVP_STRING_REQUIRED(struct target_options, url, "The server's address: http://HOST:8086 or https://HOST:8086."),
+  EVP_CHOICE(struct target_options, api, "1", "1: InfluxDB 1.x, database; 2: InfluxDB 2.x, org, bucket, token.", apis),
+  EVP_STRING(struct target_options, database, NULL, "api 1: the database to write into."),
+  EVP_STRING(struct target_options, retention_policy, NULL, "api 1: its retention policy; else its default one."),
+  EVP_BOOL(struct target_options, create_database, "false", "api 1: create the database when the server has none."),
+  EVP_STRING(struct target_options, org, NULL, "api 2: name or id of the organisation."),
+  EVP_STRING(struct target_options, bucket, NULL, "api 2: name or id of the bucket."),
+  EVP_STRING(struct target_options, username, NULL, "api 1: for a server that wants a login."),
+  EVP_SECRET(struct target_options, password, "api 1: of username."),
+  EVP_SECRET(struct target_options, token, "api 2: the token; api 1 (1.8 and later): USERNAME:PASSWORD."),
+  EVP_CHOICE(struct target_options, compression, "gzip", "Of what is sent.", compressions),
+  EVP_GROUP(struct target_options, tls, tls_option_table, TLS_OPTIONS_HELP), EVP_OPTIONS_END};
+
+_Static_assert(offsetof(struct influxdb, options) == 0, "the option table's offsets begin at the instance");
+
+EVP_PLUGIN(.kind = EVP_SINK, .name = "influxdb", .summary = "Writes metrics and logs into an InfluxDB, 1.x or 2.x.",
+  .accepts = EVP_METRICS | EVP_LOGS, .message_format = FORMAT_LINES, .options = options,
+  .instance_size = sizeof(struct influxdb), .defaults = "{batch: {max_items: 5000, max_delay: 1s}}",
+  .create = influxdb_create, .start = influxdb_start, .stop = influxdb_stop, .destroy = influxdb_destroy,
+  .encode = influxdb_encode, .deliver = influxdb_deliver);

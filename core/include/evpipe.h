@@ -264,7 +264,8 @@ enum evp_status evp_emit_buckets(
   struct evp_out *, const struct evp_series *, uint64_t time, const struct evp_buckets *);
 enum evp_status evp_emit_log(struct evp_out *, uint64_t time, const struct evp_log *); /* copied; its time is ignored */
 struct evp_event *evp_emit_events(struct evp_out *, uint32_t n); /* to fill before returning; NULL: no memory */
-void *evp_emit_room(struct evp_out *, size_t size); /* payload that lives as long as what is emitted in this call */
+/* Payload that lives as long as what is emitted with it, in this call and before the next evp_emit_group_end(). */
+void *evp_emit_room(struct evp_out *, size_t size);
 void evp_emit_keep(struct evp_out *, const struct evp_batch *); /* emitted events point into this batch's payload */
 void evp_emit_group_end(struct evp_out *); /* all since the last one belongs together: one census */
 

@@ -1,0 +1,405 @@
+#include "engine/engine.h"
+#include "engine/engine_state.h"
+#include "engine/graph.h"
+#include "engine/lane.h"
+#include "engine/notify.h"
+#include "engine/series.h"
+#include "engine/sink.h"
+#include "engine/slab.h"
+#include "engine/source.h"
+#include "engine/time.h"
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* After the shutdown timeout a plugin that does not come back gets this long; then the process ends without it. */
+#define GRACE (2 * NS_PER_S)
+#define DEFAULT_SILENCE (10 * NS_PER_S)
+
+void engine_status(struct engine *engine, enum engine_status_rank rank)
+{
+  int before = atomic_load(&engine->status);
+  while (before < (int)rank && !atomic_compare_exchange_weak(&engine->status, &before, (int)rank)) {}
+}
+
+void engine_wake(struct engine *engine)
+{
+  if (engine->wake_fd >= 0) eventfd_write(engine->wake_fd, 1);
+}
+
+void engine_wake_lanes(struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_lanes; i++) lane_wake(&engine->lanes[i]);
+}
+
+int engine_stop_fd(const struct engine *engine)
+{
+  return engine->stop_fd;
+}
+
+/* ------------------------------------------------------------------------------------------------------- set-up */
+
+static struct evp_ctx *create_instance(struct node *node, bool checking, struct diagnostics *diagnostics)
+{
+  struct evp_ctx *ctx = calloc(1, sizeof *ctx);
+  if (ctx && instance_create(ctx, node, NULL, checking, diagnostics)) return ctx;
+  free(ctx);
+  return NULL;
+}
+
+static void discard_instance(struct evp_ctx *ctx)
+{
+  instance_destroy(ctx);
+  free(ctx);
+}
+
+/* Every node's create(), so that all errors are shown at once. A filter's is a trial: it says what it wants. */
+static bool create_all(
+  struct engine *engine, struct evp_ctx **instances, bool checking, struct diagnostics *diagnostics)
+{
+  bool ok = true;
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    instances[i] = create_instance(&engine->nodes[i], checking, diagnostics);
+    ok = ok && instances[i];
+  }
+  return ok;
+}
+
+static void free_nodes(struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    source_free(engine->nodes[i].source);
+    sink_free(engine->nodes[i].sink);
+  }
+  for (unsigned i = 0; i < engine->n_nodes; i++) node_free(&engine->nodes[i]);
+  free(engine->nodes);
+}
+
+static void engine_free(struct engine *engine)
+{
+  free_nodes(engine);
+  for (unsigned i = 0; engine->lanes && i < engine->n_lanes; i++) lane_free(&engine->lanes[i]);
+  free(engine->lanes);
+  series_table_free(engine->series);
+  slab_pool_free(engine->slabs);
+  if (engine->wake_fd >= 0) close(engine->wake_fd);
+  if (engine->stop_fd >= 0) close(engine->stop_fd);
+  free(engine);
+}
+
+static uint64_t silence_after(void)
+{
+  const char *text = getenv("EVPIPE_SILENCE_MS"); /* for tests, which have no ten seconds */
+  char *end;
+  unsigned long ms = text ? strtoul(text, &end, 10) : 0;
+  return text && *text && !*end && ms ? ms * NS_PER_MS : DEFAULT_SILENCE;
+}
+
+static struct engine *engine_new(const struct pipeline *pipeline)
+{
+  struct engine *engine = calloc(1, sizeof *engine);
+  if (!engine) return NULL;
+  engine->pipeline = pipeline;
+  engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  engine->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  engine->slabs = slab_pool_new();
+  engine->series = series_table_new();
+  engine->nodes = calloc(pipeline->n_nodes ? pipeline->n_nodes : 1, sizeof *engine->nodes);
+  engine->silence_after = silence_after();
+  bool ok = engine->wake_fd >= 0 && engine->stop_fd >= 0 && engine->slabs && engine->series && engine->nodes;
+  for (unsigned i = 0; ok && i < pipeline->n_nodes; i++) {
+    ok = node_init(&engine->nodes[i], engine, &pipeline->nodes[i]);
+    engine->n_nodes++;
+  }
+  if (ok) return engine;
+  log_line(LOG_LEVEL_ERROR, NULL, NULL, "no memory or file descriptors to set up the pipeline");
+  engine_free(engine);
+  return NULL;
+}
+
+bool engine_check(const struct pipeline *pipeline, struct diagnostics *diagnostics)
+{
+  struct engine *engine = engine_new(pipeline);
+  struct evp_ctx **instances = calloc(pipeline->n_nodes + 1, sizeof(struct evp_ctx *));
+  bool ok = engine && instances && create_all(engine, instances, true, diagnostics);
+  for (unsigned i = 0; instances && i < pipeline->n_nodes; i++)
+    if (instances[i]) discard_instance(instances[i]);
+  free(instances);
+  if (engine) engine_free(engine);
+  return ok;
+}
+
+/* Hands the instances to their owners; a filter's trial instance has said what it wants and goes. */
+static bool adopt(struct engine *engine, struct evp_ctx **instances)
+{
+  bool ok = true;
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    struct node *node = &engine->nodes[i];
+    struct evp_ctx *ctx = instances[i];
+    if (node->config->kind == EVP_SOURCE && ctx) node->source = source_new(node, ctx);
+    if (node->config->kind == EVP_SINK && ctx) node->sink = sink_new(node, ctx);
+    bool owned = node->source || node->sink;
+    if (ctx && !owned) discard_instance(ctx);
+    ok = ok && (owned || node->config->kind == EVP_FILTER);
+  }
+  return ok;
+}
+
+static unsigned count_sources(const struct engine *engine)
+{
+  unsigned n = 0;
+  for (unsigned i = 0; i < engine->n_nodes; i++) n += engine->nodes[i].config->kind == EVP_SOURCE;
+  return n;
+}
+
+static bool make_lanes(struct engine *engine)
+{
+  unsigned sources = count_sources(engine);
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  int64_t wanted = engine->pipeline->lanes ? engine->pipeline->lanes : cores;
+  if (wanted < 1) wanted = 1;
+  unsigned n = wanted < (int64_t)sources ? (unsigned)wanted : sources;
+  engine->lanes = calloc(n ? n : 1, sizeof *engine->lanes);
+  if (!engine->lanes) return false;
+  for (; engine->n_lanes < n; engine->n_lanes++)
+    if (!lane_init(&engine->lanes[engine->n_lanes], engine, sources)) return false;
+  unsigned next = 0;
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].source) lane_add(&engine->lanes[next++ % n], engine->nodes[i].source);
+  return true;
+}
+
+/* ------------------------------------------------------------------------------------------------------ running */
+
+static bool start_all(struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].sink && !sink_start(engine->nodes[i].sink)) return false;
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].source && !source_start(engine->nodes[i].source)) return false;
+  atomic_store(&engine->lanes_running, engine->n_lanes);
+  for (unsigned i = 0; i < engine->n_lanes; i++) {
+    if (lane_start(&engine->lanes[i])) continue;
+    atomic_fetch_sub(&engine->lanes_running, engine->n_lanes - i);
+    log_line(LOG_LEVEL_ERROR, NULL, NULL, "no thread for a lane");
+    return false;
+  }
+  return true;
+}
+
+/* Signals are taken by the main thread alone; SIGPIPE by nobody: writes report EPIPE. */
+static int block_signals(void)
+{
+  sigset_t handled;
+  sigemptyset(&handled);
+  sigaddset(&handled, SIGINT);
+  sigaddset(&handled, SIGTERM);
+  sigaddset(&handled, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &handled, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  return signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* True: one of the signals that end it came. */
+static bool take_signals(int fd)
+{
+  struct signalfd_siginfo info;
+  bool end = false;
+  while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
+    if (info.ssi_signo == SIGHUP)
+      log_line(LOG_LEVEL_INFO, NULL, NULL, "SIGHUP: the configuration is not read again in this version; ignored");
+    else
+      end = true;
+  }
+  return end;
+}
+
+static bool wait_for_news(struct engine *engine, int signal_fd, uint64_t deadline)
+{
+  struct pollfd polled[] = {{.fd = signal_fd, .events = POLLIN}, {.fd = engine->wake_fd, .events = POLLIN}};
+  poll(polled, 2, time_poll_timeout(deadline));
+  eventfd_t ignored;
+  eventfd_read(engine->wake_fd, &ignored);
+  return take_signals(signal_fd);
+}
+
+static bool sources_are_done(const struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    const struct node *node = &engine->nodes[i];
+    if (node->source && !source_has_items(node->source) && !atomic_load(&node->source_done)) return false;
+  }
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].source && !source_has_items(engine->nodes[i].source)) return true;
+  return !atomic_load(&engine->lanes_running); /* only sources of items: they end by a signal, or by themselves */
+}
+
+static bool sinks_are_gone(const struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    const struct node *node = &engine->nodes[i];
+    if (node->sink && !atomic_load(&node->failed) && !atomic_load(&node->ended)) return false;
+  }
+  return true;
+}
+
+static uint64_t progress(const struct engine *engine)
+{
+  uint64_t sum = 0;
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].sink) sum += sink_progress(engine->nodes[i].sink);
+  return sum;
+}
+
+/* The end, step by step; each step is asked for again until it is done or the time is up. */
+static bool lanes_are_joined(struct engine *engine)
+{
+  if (atomic_load(&engine->lanes_running)) return false;
+  for (unsigned i = 0; i < engine->n_lanes; i++)
+    if (!lane_join(&engine->lanes[i], time_monotonic() + GRACE)) return false;
+  return true;
+}
+
+static bool sinks_are_joined(struct engine *engine)
+{
+  bool joined = true;
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].sink && !sink_join(engine->nodes[i].sink, time_monotonic() + NS_PER_MS)) joined = false;
+  return joined;
+}
+
+static void close_sinks(struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].sink) sink_close(engine->nodes[i].sink);
+}
+
+static void stop_lanes(struct engine *engine)
+{
+  atomic_store(&engine->stopping, true);
+  engine_wake_lanes(engine);
+}
+
+static void abandon(struct engine *engine)
+{
+  atomic_store(&engine->abandoned, true);
+  eventfd_write(engine->stop_fd, 1);
+  engine_wake_lanes(engine);
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].sink) sink_abandon(engine->nodes[i].sink);
+}
+
+/* After a signal the drain may take `shutdown_timeout` in all; after a natural end as long as there is progress within
+   each such time. A second signal ends the patience at once. True: everything came to its end in order. */
+static bool drain(struct engine *engine, int signal_fd, bool by_signal)
+{
+  uint64_t timeout = engine->pipeline->shutdown_timeout;
+  uint64_t deadline = timeout == EVP_NEVER ? UINT64_MAX : time_monotonic() + timeout, seen = progress(engine);
+  bool lanes_over = false;
+  for (;;) {
+    if (!lanes_over && lanes_are_joined(engine)) {
+      lanes_over = true;
+      close_sinks(engine);
+    }
+    if (lanes_over && sinks_are_joined(engine)) return true;
+    uint64_t now = time_monotonic();
+    if (!by_signal && progress(engine) != seen) {
+      seen = progress(engine);
+      if (deadline != UINT64_MAX) deadline = now + timeout;
+    }
+    if (now >= deadline) return false;
+    uint64_t look_again = now + 10 * NS_PER_MS; /* a thread's very end makes no event */
+    bool signalled = wait_for_news(engine, signal_fd, look_again < deadline ? look_again : deadline);
+    if (signalled && by_signal) return false;
+    by_signal = by_signal || signalled;
+  }
+}
+
+/* Ends all threads without more ado. A plugin that never comes back must not keep the process. */
+static void end_threads(struct engine *engine)
+{
+  stop_lanes(engine);
+  abandon(engine);
+  uint64_t deadline = time_monotonic() + GRACE;
+  bool over = true;
+  for (unsigned i = 0; i < engine->n_lanes; i++) over = lane_join(&engine->lanes[i], deadline) && over;
+  close_sinks(engine);
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    struct node *node = &engine->nodes[i];
+    if (!node->sink || sink_join(node->sink, deadline)) continue;
+    log_line(
+      LOG_LEVEL_ERROR, node->config->name, node->config->place, "does not come back from its plugin; left behind");
+    over = false;
+  }
+  if (!over) _exit(1);
+}
+
+/* What was left behind is counted as dropped, then each node's totals are told. */
+static void report(struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].sink) sink_settle(engine->nodes[i].sink);
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    statistics_report(&engine->nodes[i].statistics, engine->nodes[i].config->name, engine->nodes[i].config->place);
+}
+
+static void run(struct engine *engine, int signal_fd)
+{
+  bool by_signal = false;
+  notify_service_manager("READY=1");
+  while (!by_signal && !sources_are_done(engine) && !sinks_are_gone(engine))
+    by_signal = wait_for_news(engine, signal_fd, UINT64_MAX);
+  if (by_signal) log_line(LOG_LEVEL_INFO, NULL, NULL, "stopping: what was read is delivered first");
+  notify_service_manager("STOPPING=1");
+  stop_lanes(engine);
+  if (drain(engine, signal_fd, by_signal)) return;
+  log_line(LOG_LEVEL_ERROR, NULL, NULL, "the shutdown timeout is over: what is not delivered is dropped");
+  engine_status(engine, STATUS_NODE_FAILED);
+  end_threads(engine);
+}
+
+static int exit_status(const struct engine *engine)
+{
+  switch ((enum engine_status_rank)atomic_load(&engine->status)) {
+  case STATUS_DONE:
+    return 0;
+  case STATUS_INPUT_DAMAGED:
+    return 3;
+  case STATUS_NODE_FAILED:
+    break;
+  }
+  return 1;
+}
+
+static int run_created(struct engine *engine, int signal_fd)
+{
+  if (graph_connect(engine) && make_lanes(engine) && start_all(engine)) {
+    run(engine, signal_fd);
+  } else {
+    engine_status(engine, STATUS_NODE_FAILED);
+    end_threads(engine);
+  }
+  report(engine);
+  return exit_status(engine);
+}
+
+int engine_run(const struct pipeline *pipeline, struct diagnostics *diagnostics)
+{
+  int signal_fd = block_signals();
+  struct engine *engine = engine_new(pipeline);
+  struct evp_ctx **instances = calloc(pipeline->n_nodes + 1, sizeof(struct evp_ctx *));
+  int status = 1;
+  if (engine && instances) {
+    bool created = create_all(engine, instances, false, diagnostics);
+    bool adopted = adopt(engine, instances);
+    status = created && adopted ? run_created(engine, signal_fd) : created ? 1 : 2;
+  }
+  free(instances);
+  if (engine) engine_free(engine);
+  if (signal_fd >= 0) close(signal_fd);
+  return status;
+}

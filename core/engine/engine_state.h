@@ -1,0 +1,39 @@
+/* engine_state.h: the running engine, as its parts see it.
+ *
+ * Owner    engine_run(). Threads: what is not atomic is fixed before the threads start.
+ */
+#ifndef EVPIPE_ENGINE_STATE_H
+#define EVPIPE_ENGINE_STATE_H
+
+#include "engine/node.h"
+#include "engine/stream.h"
+#include <stdatomic.h>
+
+struct lane;
+
+/* Exit statuses in the order in which a worse one replaces a better one. */
+enum engine_status_rank { STATUS_DONE, STATUS_INPUT_DAMAGED, STATUS_NODE_FAILED };
+
+struct engine {
+  const struct pipeline *pipeline;
+  struct node *nodes; /* in the pipeline's order */
+  unsigned n_nodes;
+  struct slab_pool *slabs;
+  struct series_table *series;
+  struct lane *lanes;
+  unsigned n_lanes;
+  atomic_int status; /* enum engine_status_rank */
+  atomic_uint lanes_running;
+  atomic_bool stopping; /* lanes read no more */
+  atomic_bool abandoned; /* the time is up: lanes leave everything as it is */
+  int wake_fd; /* eventfd: something for the main thread to look at */
+  int stop_fd; /* eventfd: readable once calls that wait should give up */
+  uint64_t silence_after; /* ns after which a silent source explains itself */
+};
+
+void engine_status(struct engine *, enum engine_status_rank);
+void engine_wake(struct engine *); /* [any] the main thread looks again */
+void engine_wake_lanes(struct engine *); /* [any] a queue has room again */
+int engine_stop_fd(const struct engine *);
+
+#endif

@@ -1,0 +1,142 @@
+#include "engine/lane.h"
+#include "engine/engine_state.h"
+#include "engine/time.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { WAKE = -1, EPOLL_EVENTS = 64 };
+
+struct lane_watch {
+  int fd; /* -1: not watched */
+  uint32_t events;
+  bool readable; /* epoll said so */
+  bool always; /* epoll can not watch it (a regular file): it is always readable */
+};
+
+bool lane_init(struct lane *lane, struct engine *engine, unsigned max_sources)
+{
+  lane->engine = engine;
+  lane->sources = calloc(max_sources, sizeof(struct source *));
+  lane->watches = calloc(max_sources, sizeof *lane->watches);
+  lane->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  lane->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)WAKE};
+  return lane->sources && lane->watches && lane->epoll_fd >= 0 && lane->wake_fd >= 0 &&
+         !epoll_ctl(lane->epoll_fd, EPOLL_CTL_ADD, lane->wake_fd, &event);
+}
+
+void lane_free(struct lane *lane)
+{
+  free(lane->sources);
+  free(lane->watches);
+  if (lane->epoll_fd > 0) close(lane->epoll_fd);
+  if (lane->wake_fd > 0) close(lane->wake_fd);
+}
+
+void lane_add(struct lane *lane, struct source *source)
+{
+  lane->watches[lane->n_sources] = (struct lane_watch){.fd = -1};
+  lane->sources[lane->n_sources++] = source;
+}
+
+void lane_wake(struct lane *lane)
+{
+  eventfd_write(lane->wake_fd, 1);
+}
+
+/* Tells epoll what the source waits for now. The kernel forgets an fd that was closed, and the same number may come
+   back as another file: so a watch is renewed whenever its fd or its events change, and whatever fails is added anew. */
+static void watch(struct lane *lane, unsigned index)
+{
+  struct lane_watch *watch = &lane->watches[index];
+  uint32_t events;
+  int fd = source_fd(lane->sources[index], &events);
+  watch->readable = false;
+  watch->always = false;
+  if (fd < 0) {
+    watch->fd = -1;
+    watch->events = 0;
+    return;
+  }
+  struct epoll_event event = {.events = events, .data.u64 = index};
+  if (fd == watch->fd && events == watch->events) return;
+  if (epoll_ctl(lane->epoll_fd, EPOLL_CTL_MOD, fd, &event) && errno == ENOENT &&
+      epoll_ctl(lane->epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno == EPERM) {
+    watch->always = events != 0;
+    watch->fd = -1;
+    return;
+  }
+  watch->fd = fd;
+  watch->events = events;
+}
+
+static uint64_t earliest_deadline(const struct lane *lane)
+{
+  uint64_t earliest = UINT64_MAX;
+  for (unsigned i = 0; i < lane->n_sources; i++) {
+    uint64_t deadline = lane->watches[i].always ? 0 : source_deadline(lane->sources[i]);
+    if (deadline < earliest) earliest = deadline;
+  }
+  return earliest;
+}
+
+static void wait_for_work(struct lane *lane)
+{
+  struct epoll_event events[EPOLL_EVENTS];
+  int n = epoll_wait(lane->epoll_fd, events, EPOLL_EVENTS, time_poll_timeout(earliest_deadline(lane)));
+  for (int i = 0; i < n; i++) {
+    if (events[i].data.u64 == (uint64_t)WAKE) {
+      eventfd_t ignored;
+      eventfd_read(lane->wake_fd, &ignored);
+    } else if (lane->watches[events[i].data.u64].events) {
+      lane->watches[events[i].data.u64].readable = true;
+    }
+  }
+}
+
+static bool all_done(const struct lane *lane)
+{
+  for (unsigned i = 0; i < lane->n_sources; i++)
+    if (!source_is_done(lane->sources[i])) return false;
+  return true;
+}
+
+static void *lane_main(void *argument)
+{
+  struct lane *lane = argument;
+  bool told = false;
+  while (!all_done(lane) && !atomic_load(&lane->engine->abandoned)) {
+    if (atomic_load(&lane->engine->stopping) && !told) {
+      for (unsigned i = 0; i < lane->n_sources; i++) source_stop_reading(lane->sources[i]);
+      told = true;
+    }
+    for (unsigned i = 0; i < lane->n_sources; i++) {
+      struct lane_watch *watched = &lane->watches[i];
+      source_turn(lane->sources[i], watched->readable || watched->always);
+      watch(lane, i);
+    }
+    wait_for_work(lane);
+  }
+  atomic_fetch_sub(&lane->engine->lanes_running, 1);
+  engine_wake(lane->engine);
+  return NULL;
+}
+
+bool lane_start(struct lane *lane)
+{
+  lane->running = !pthread_create(&lane->thread, NULL, lane_main, lane);
+  return lane->running;
+}
+
+bool lane_join(struct lane *lane, uint64_t deadline)
+{
+  if (!lane->running) return true;
+  struct timespec until = {.tv_sec = (time_t)(deadline / NS_PER_S), .tv_nsec = (long)(deadline % NS_PER_S)};
+  if (pthread_clockjoin_np(lane->thread, NULL, CLOCK_MONOTONIC, &until)) return false;
+  lane->running = false;
+  return true;
+}

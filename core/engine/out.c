@@ -1,0 +1,257 @@
+#include "engine/out.h"
+#include "engine/series.h"
+#include "text.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_BODY = 32 * 1024 * 1024 };
+
+void out_init(struct evp_out *out, struct node *node, const struct evp_stream *stream)
+{
+  *out = (struct evp_out){.node = node, .stream = stream};
+}
+
+static enum evp_status no_memory(struct evp_out *out)
+{
+  if (!out->failed) node_log(out->node, LOG_LEVEL_ERROR, "no memory for what it emits");
+  out->failed = true;
+  return EVP_ERROR;
+}
+
+static struct block *staging_block(struct evp_out *out)
+{
+  if (!out->block) out->block = block_new(out->stream);
+  if (!out->block) no_memory(out);
+  return out->block;
+}
+
+/* Room for one element more in a growing array; doubles. */
+static bool more_room(void **array, size_t n, size_t *room, size_t size)
+{
+  if (n < *room) return true;
+  size_t larger = *room ? *room * 2 : 64;
+  void *moved = realloc(*array, larger * size);
+  if (!moved) return false;
+  *array = moved;
+  *room = larger;
+  return true;
+}
+
+/* -------------------------------------------------------------------------------------------------- views */
+
+static void add_ready(struct evp_out *out, struct view *view)
+{
+  if (!view || !more_room((void **)&out->ready, out->n_ready, &out->ready_room, sizeof *out->ready)) {
+    no_memory(out);
+    return;
+  }
+  block_ref(view->block);
+  out->ready[out->n_ready++] = view;
+}
+
+/* What a queue answers for with one of `parts` views: its share of the block and of the batches kept alive by it. */
+static size_t charge_of(const struct block *block, size_t item_bytes, size_t parts)
+{
+  size_t bytes = block->arena.allocated;
+  for (size_t i = 0; i < block->n_kept; i++) bytes += view_of(block->kept[i])->charge;
+  bytes /= parts;
+  return bytes > item_bytes ? bytes : item_bytes;
+}
+
+/* Items of one signal as views of at most VIEW_ITEMS each; those of a group but the last say that more is to come. */
+static void add_views(
+  struct evp_out *out, uint32_t signal, const void *items, size_t n, size_t item_size, bool group, bool last_of_group)
+{
+  for (size_t at = 0; at < n; at += VIEW_ITEMS) {
+    size_t here = n - at < VIEW_ITEMS ? n - at : VIEW_ITEMS;
+    struct view *view = block_view(out->block, signal, out->node->config->name);
+    if (view) {
+      view->batch.items = (const char *)items + at * item_size;
+      view->batch.sel = selection_all();
+      view->batch.n = (uint32_t)here;
+      if (group && !(last_of_group && at + here == n)) view->batch.flags = EVP_BATCH_MORE;
+      view->charge = charge_of(out->block, here * item_size, (n + VIEW_ITEMS - 1) / VIEW_ITEMS);
+    }
+    add_ready(out, view);
+  }
+}
+
+static void stage_metrics(struct evp_out *out, bool group)
+{
+  struct evp_metric *metrics = arena_copy(&out->block->arena, out->metrics, out->n_metrics * sizeof *metrics);
+  if (!metrics) {
+    for (size_t i = 0; i < out->n_metrics; i++) series_unref(out->metrics[i].series);
+    no_memory(out);
+    return;
+  }
+  out->block->metrics = metrics;
+  out->block->n_metrics = out->n_metrics;
+  add_views(out, EVP_METRICS, metrics, out->n_metrics, sizeof *metrics, group, true);
+}
+
+static void stage_logs(struct evp_out *out)
+{
+  struct evp_log *logs = arena_copy(&out->block->arena, out->logs, out->n_logs * sizeof *logs);
+  if (logs)
+    add_views(out, EVP_LOGS, logs, out->n_logs, sizeof *logs, false, true);
+  else
+    no_memory(out);
+}
+
+/* Everything staged becomes one block and its views. */
+static void finish_block(struct evp_out *out, bool group)
+{
+  if (!out->block) return;
+  for (size_t i = 0; i < out->n_events; i++)
+    add_views(out, EVP_EVENTS, out->events[i].events, out->events[i].n, sizeof(struct evp_event), false, true);
+  if (out->n_metrics) stage_metrics(out, group);
+  if (out->n_logs) stage_logs(out);
+  out->n_events = out->n_metrics = out->n_logs = 0;
+  block_unref(out->block); /* the views hold it now */
+  out->block = NULL;
+}
+
+void out_finish(struct evp_out *out)
+{
+  finish_block(out, false);
+  out->failed = false;
+}
+
+void out_free(struct evp_out *out)
+{
+  for (size_t i = 0; i < out->n_metrics; i++) series_unref(out->metrics[i].series);
+  for (size_t i = 0; i < out->n_ready; i++) block_unref(out->ready[i]->block);
+  block_unref(out->block);
+  free(out->metrics);
+  free(out->logs);
+  free(out->events);
+  free(out->ready);
+}
+
+/* ------------------------------------------------------------------------------------------------- emitting */
+
+static struct evp_metric *new_metric(struct evp_out *out, const struct evp_series *series, uint64_t time)
+{
+  if (out->failed || !staging_block(out)) return NULL;
+  if (!more_room((void **)&out->metrics, out->n_metrics, &out->metrics_room, sizeof *out->metrics)) {
+    no_memory(out);
+    return NULL;
+  }
+  series_ref(series);
+  struct evp_metric *metric = &out->metrics[out->n_metrics++];
+  *metric = (struct evp_metric){.time = (int64_t)time, .series = series};
+  return metric;
+}
+
+enum evp_status evp_emit_int(struct evp_out *out, const struct evp_series *series, uint64_t time, int64_t value)
+{
+  struct evp_metric *metric = new_metric(out, series, time);
+  if (!metric) return EVP_ERROR;
+  metric->value.i = value;
+  return EVP_OK;
+}
+
+enum evp_status evp_emit_double(struct evp_out *out, const struct evp_series *series, uint64_t time, double value)
+{
+  struct evp_metric *metric = new_metric(out, series, time);
+  if (!metric) return EVP_ERROR;
+  metric->value.d = value;
+  return EVP_OK;
+}
+
+enum evp_status evp_emit_buckets(
+  struct evp_out *out, const struct evp_series *series, uint64_t time, const struct evp_buckets *buckets)
+{
+  if (out->failed || !staging_block(out)) return EVP_ERROR;
+  struct evp_buckets *copy = arena_copy(&out->block->arena, buckets, sizeof *copy);
+  uint64_t *counts = arena_copy(&out->block->arena, buckets->counts, (series->n_bounds + 1) * sizeof *counts);
+  struct evp_metric *metric = copy && counts ? new_metric(out, series, time) : NULL;
+  if (!metric) return no_memory(out);
+  copy->counts = counts;
+  metric->value.buckets = copy;
+  return EVP_OK;
+}
+
+/* Text of a log, made valid UTF-8, in the block's memory. */
+static const char *keep_text(struct evp_out *out, const char *text, size_t size, uint32_t *kept)
+{
+  char *clean = NULL;
+  if (!text_is_utf8(text, size)) {
+    clean = text_make_utf8(text, size, &size);
+    if (!clean) return NULL;
+  }
+  const char *copy = arena_string(&out->block->arena, clean ? clean : text, size);
+  free(clean);
+  if (kept) *kept = (uint32_t)size;
+  return copy;
+}
+
+static bool keep_attributes(struct evp_out *out, struct evp_log *log)
+{
+  struct evp_label *attributes = arena_alloc(&out->block->arena, log->n_attributes * sizeof *attributes);
+  if (!attributes) return false;
+  for (uint32_t i = 0; i < log->n_attributes; i++) {
+    const struct evp_label *from = &log->attributes[i];
+    attributes[i].key = keep_text(out, from->key, strlen(from->key), NULL);
+    attributes[i].value = keep_text(out, from->value, strlen(from->value), NULL);
+    if (!attributes[i].key || !attributes[i].value) return false;
+  }
+  log->attributes = attributes;
+  return true;
+}
+
+enum evp_status evp_emit_log(struct evp_out *out, uint64_t time, const struct evp_log *log)
+{
+  if (out->failed || !staging_block(out)) return EVP_ERROR;
+  if (!more_room((void **)&out->logs, out->n_logs, &out->logs_room, sizeof *out->logs)) return no_memory(out);
+  struct evp_log *copy = &out->logs[out->n_logs];
+  *copy = *log;
+  copy->time = (int64_t)time;
+  size_t size = log->body_size < MAX_BODY ? log->body_size : MAX_BODY;
+  copy->body = keep_text(out, log->body ? log->body : "", log->body ? size : 0, &copy->body_size);
+  copy->name = keep_text(out, log->name, strlen(log->name), NULL);
+  if (!copy->body || !copy->name || (log->n_attributes && !keep_attributes(out, copy))) return no_memory(out);
+  out->n_logs++;
+  return EVP_OK;
+}
+
+struct evp_event *evp_emit_events(struct evp_out *out, uint32_t n)
+{
+  if (out->failed || !staging_block(out)) return NULL;
+  if (!more_room((void **)&out->events, out->n_events, &out->events_room, sizeof *out->events)) {
+    no_memory(out);
+    return NULL;
+  }
+  struct evp_event *events = arena_alloc(&out->block->arena, n * sizeof *events);
+  if (!events) {
+    no_memory(out);
+    return NULL;
+  }
+  out->events[out->n_events++] = (struct out_events){events, n};
+  return events;
+}
+
+void *evp_emit_room(struct evp_out *out, size_t size)
+{
+  if (out->failed || !staging_block(out)) return NULL;
+  void *room = arena_alloc(&out->block->arena, size);
+  if (!room) no_memory(out);
+  return room;
+}
+
+void evp_emit_keep(struct evp_out *out, const struct evp_batch *batch)
+{
+  if (out->failed || !staging_block(out)) return;
+  const struct evp_batch *kept = evp_batch_ref(batch);
+  if (!kept || !block_keep(out->block, kept)) {
+    evp_batch_unref(kept);
+    no_memory(out);
+  }
+}
+
+void evp_emit_group_end(struct evp_out *out)
+{
+  if (out->failed) return;
+  out->groups++;
+  finish_block(out, true);
+}

@@ -1,0 +1,38 @@
+/* out.h: where an instance emits: items are staged here during a call, and become blocks and batches at a group's end
+ * and at the end of the call.
+ *
+ * Owner    the stage (or item source) it belongs to; lane thread only. Times are event times until the flow stamps them.
+ */
+#ifndef EVPIPE_OUT_H
+#define EVPIPE_OUT_H
+
+#include "engine/block.h"
+#include "engine/node.h"
+
+struct out_events {
+  struct evp_event *events;
+  uint32_t n;
+};
+
+struct evp_out {
+  struct node *node;
+  const struct evp_stream *stream;
+  struct block *block; /* of what is staged now; NULL: nothing yet */
+  struct evp_metric *metrics; /* staged: their times are event times */
+  size_t n_metrics, metrics_room;
+  struct evp_log *logs;
+  size_t n_logs, logs_room;
+  struct out_events *events;
+  size_t n_events, events_room;
+  struct view **ready; /* finished views in order, each with a reference to its block */
+  size_t n_ready, ready_room;
+  uint64_t groups; /* ended ones, so far */
+  bool failed; /* no memory: said, and everything emitted from then on in this call fails */
+};
+
+void out_init(struct evp_out *, struct node *, const struct evp_stream *);
+void out_free(struct evp_out *);
+/* The call is over: makes views of what is staged. The caller takes the `n_ready` views and sets it to 0. */
+void out_finish(struct evp_out *);
+
+#endif

@@ -1,0 +1,60 @@
+#include "engine/silence.h"
+#include "engine/time.h"
+
+enum reason { NO_HEADER = 1, NO_EVENTS = 2, NO_CENSUS = 4 };
+
+struct question {
+  enum reason reason;
+  uint64_t since; /* 0: it does not arise */
+};
+
+/* The one thing that is missing next, and since when. */
+static struct question question(const struct silence *silence, const struct silence_facts *facts)
+{
+  if (!facts->header) return (struct question){NO_HEADER, silence->connected};
+  if (!facts->events) return (struct question){NO_EVENTS, silence->header};
+  if (facts->census_wanted && !facts->census) return (struct question){NO_CENSUS, silence->first_event};
+  return (struct question){0, 0};
+}
+
+static void explain(struct node *node, enum reason reason, uint64_t seconds)
+{
+  unsigned long long s = seconds;
+  switch (reason) {
+  case NO_HEADER:
+    node_log(node, LOG_LEVEL_WARNING,
+      "connected for %llu s, but no eventlog header came: another reader may be attached (the socket serves one at a "
+      "time), or this is not an eventlog socket",
+      s);
+    break;
+  case NO_EVENTS:
+    node_log(node, LOG_LEVEL_WARNING,
+      "the header came %llu s ago, but no events: start the program with +RTS -l --eventlog-flush-interval=1 (GHC "
+      "before 9.2 has no such flag and sends only when 2 MiB are full or at exit); or the program is idle",
+      s);
+    break;
+  case NO_CENSUS:
+    node_log(node, LOG_LEVEL_WARNING,
+      "events come for %llu s, but no heap census: start the program with +RTS -hT, without "
+      "--no-automatic-heap-samples, or start heap profiling; an idle program makes no census",
+      s);
+    break;
+  }
+}
+
+void silence_look(
+  struct silence *silence, struct node *node, const struct silence_facts *facts, uint64_t now, uint64_t after)
+{
+  if (facts->header && !silence->header) silence->header = now;
+  if (facts->events && !silence->first_event) silence->first_event = now;
+  struct question asked = question(silence, facts);
+  if (!asked.since || silence->said & asked.reason || now < asked.since + after) return;
+  silence->said |= asked.reason;
+  explain(node, asked.reason, (now - asked.since + NS_PER_S / 2) / NS_PER_S);
+}
+
+uint64_t silence_deadline(const struct silence *silence, const struct silence_facts *facts, uint64_t after)
+{
+  struct question asked = question(silence, facts);
+  return !asked.since || silence->said & asked.reason ? UINT64_MAX : asked.since + after;
+}

@@ -1,0 +1,455 @@
+#include "engine/sink.h"
+#include "engine/engine_state.h"
+#include "engine/outbox.h"
+#include "engine/time.h"
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* encode() gets batches in slices of at most so many items: a message is sealed between two slices. */
+enum { SLICE_ITEMS = 256 };
+#define AGAIN_DELAY (100 * (uint64_t)NS_PER_MS)
+#define FLUSH_INTERVAL NS_PER_S
+
+struct local {
+  struct local *next;
+  const struct evp_stream *stream; /* referenced until stream_end */
+  _Alignas(max_align_t) unsigned char memory[];
+};
+
+struct sink {
+  struct node *node;
+  const struct evp_plugin *plugin;
+  struct evp_ctx *ctx;
+  struct queue *queue;
+  struct outbox *outbox; /* NULL: a sink that writes */
+  struct local *locals;
+  pthread_t thread;
+  bool running, started;
+  atomic_bool closed;
+
+  /* Of the sink's thread. */
+  struct queue_entry refused; /* a batch that write() wants to be offered again */
+  uint64_t offer_again; /* monotonic */
+  uint64_t flush_due; /* UINT64_MAX: nothing was written since the last flush */
+  struct evp_buf message;
+  uint64_t message_items, seal_due;
+  int64_t first_time, last_time;
+};
+
+struct sink *sink_new(struct node *node, struct evp_ctx *ctx)
+{
+  struct sink *sink = calloc(1, sizeof *sink);
+  if (!sink) return NULL;
+  sink->node = node;
+  sink->plugin = node->plugin;
+  sink->ctx = ctx;
+  sink->flush_due = sink->seal_due = UINT64_MAX;
+  sink->queue = queue_new(node);
+  if (sink->plugin->deliver) sink->outbox = outbox_new(node, ctx->self);
+  if (sink->queue && (sink->outbox || !sink->plugin->deliver)) return sink;
+  queue_free(sink->queue);
+  free(sink);
+  return NULL;
+}
+
+struct queue *sink_queue(struct sink *sink)
+{
+  return sink->queue;
+}
+
+/* ------------------------------------------------------------------------------------------------------ streams */
+
+void *evp_stream_local(struct evp_ctx *ctx, const struct evp_stream *stream)
+{
+  struct sink *sink = ctx->node->sink;
+  for (struct local **link = &sink->locals; *link; link = &(*link)->next) {
+    struct local *local = *link;
+    if (local->stream != stream) continue;
+    *link = local->next; /* to the front: the next call most likely asks for the same */
+    local->next = sink->locals;
+    sink->locals = local;
+    return local->memory;
+  }
+  return NULL;
+}
+
+static bool usable(const struct sink *sink)
+{
+  return !atomic_load(&sink->node->failed) && !atomic_load(&sink->node->ended);
+}
+
+/* It wants no more: quietly, and what it does not get from now on is no loss. */
+static void end_quietly(struct sink *sink)
+{
+  atomic_store(&sink->node->ended, true);
+  engine_wake(sink->node->engine);
+  engine_wake_lanes(sink->node->engine);
+}
+
+static void begin_stream(struct sink *sink, const struct evp_stream *stream)
+{
+  struct local *local = calloc(1, sizeof *local + sink->plugin->stream_size);
+  if (!local) {
+    node_fail(sink->node, "stream_begin (no memory)");
+    evp_stream_unref(stream);
+    return;
+  }
+  local->stream = stream;
+  local->next = sink->locals;
+  sink->locals = local;
+  if (usable(sink) && sink->plugin->stream_begin && sink->plugin->stream_begin(sink->ctx->self, stream) != EVP_OK)
+    node_fail(sink->node, "stream_begin");
+}
+
+static void end_stream(struct sink *sink, const struct evp_stream *stream)
+{
+  if (sink->plugin->stream_end && sink->plugin->stream_end(sink->ctx->self, stream) != EVP_OK)
+    node_fail(sink->node, "stream_end");
+  if (evp_stream_local(sink->ctx, stream)) {
+    struct local *local = sink->locals; /* it was moved to the front */
+    sink->locals = local->next;
+    evp_stream_unref(local->stream);
+    free(local);
+  }
+  evp_stream_unref(stream);
+}
+
+/* --------------------------------------------------------------------------------------------------- delivering */
+
+static void seal(struct sink *sink)
+{
+  sink->seal_due = UINT64_MAX;
+  if (!sink->message_items) return;
+  uint64_t items = sink->message_items;
+  sink->message_items = 0;
+  if (sink->plugin->seal && sink->plugin->seal(sink->ctx->self, &sink->message) != EVP_OK) {
+    const struct pipeline_node *config = sink->node->config;
+    statistics_drop(&sink->node->statistics, config->name, config->place, items, "not_sealed");
+    node_fail(sink->node, "seal");
+  } else {
+    outbox_put(sink->outbox, &sink->message, items, sink->first_time, sink->last_time);
+  }
+  sink->message.size = 0;
+}
+
+static int64_t item_time(const struct evp_batch *batch, uint32_t i)
+{
+  switch (batch->signal) {
+  case EVP_METRICS:
+    return batch->metrics[batch->sel[i]].time;
+  case EVP_LOGS:
+    return batch->logs[batch->sel[i]].time;
+  case EVP_EVENTS:
+    return evp_unix_time(batch, batch->events[batch->sel[i]].time);
+  default:
+    return batch->stream->begin_time;
+  }
+}
+
+static void note_times(struct sink *sink, const struct evp_batch *slice)
+{
+  for (uint32_t i = 0; i < slice->n; i++) {
+    int64_t time = item_time(slice, i);
+    if (!sink->message_items && !i) sink->first_time = sink->last_time = time;
+    if (time < sink->first_time) sink->first_time = time;
+    if (time > sink->last_time) sink->last_time = time;
+    if (slice->signal == EVP_BYTES) return;
+  }
+}
+
+static void encode_slice(struct sink *sink, const struct evp_batch *slice)
+{
+  const struct sink_settings *settings = &sink->node->config->sink;
+  size_t before = sink->message.size;
+  uint64_t items = slice->n, dropped = atomic_load(&sink->ctx->dropped);
+  enum evp_status status = sink->plugin->encode(sink->ctx->self, slice, &sink->message);
+  if (status != EVP_OK) {
+    sink->message.size = before;
+    const struct pipeline_node *config = sink->node->config;
+    bool rejected = status == EVP_REJECT;
+    statistics_drop(&sink->node->statistics, config->name, config->place, items, rejected ? "rejected" : "node_failed");
+    if (!rejected) node_fail(sink->node, "encode");
+    return;
+  }
+  items -= atomic_load(&sink->ctx->dropped) - dropped; /* it counted these itself */
+  note_times(sink, slice);
+  if (!sink->message_items) sink->seal_due = time_monotonic() + settings->batch.max_delay;
+  sink->message_items += items;
+  if (sink->message_items >= (uint64_t)settings->batch.max_items || sink->message.size >= settings->batch.max_size)
+    seal(sink);
+}
+
+static enum evp_status encode_batch(struct sink *sink, const struct evp_batch *batch)
+{
+  struct evp_batch slice = *batch;
+  uint64_t max_items = (uint64_t)sink->node->config->sink.batch.max_items;
+  if (batch->signal == EVP_BYTES) {
+    encode_slice(sink, &slice);
+    return EVP_OK;
+  }
+  for (uint32_t at = 0; at < batch->n && usable(sink); at += slice.n) {
+    uint64_t n = batch->n - at;
+    if (n > SLICE_ITEMS) n = SLICE_ITEMS;
+    if (n > max_items - sink->message_items) n = max_items - sink->message_items;
+    slice.sel = batch->sel + at;
+    slice.n = (uint32_t)n;
+    encode_slice(sink, &slice);
+  }
+  return EVP_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------------ entries */
+
+static enum evp_status write_batch(struct sink *sink, const struct evp_batch *batch)
+{
+  uint64_t begin = time_monotonic(), dropped = atomic_load(&sink->ctx->dropped);
+  enum evp_status status = sink->outbox ? encode_batch(sink, batch) : sink->plugin->write(sink->ctx->self, batch);
+  uint64_t end = time_monotonic();
+  statistics_add(&sink->node->statistics.busy_ns, end - begin);
+  if (!sink->outbox && status == EVP_OK)
+    statistics_add(&sink->node->statistics.delivered, batch->n - (atomic_load(&sink->ctx->dropped) - dropped));
+  if (!sink->outbox && sink->flush_due == UINT64_MAX) sink->flush_due = end + FLUSH_INTERVAL;
+  return status;
+}
+
+static void drop_batch(struct sink *sink, const struct evp_batch *batch, const char *reason)
+{
+  const struct pipeline_node *config = sink->node->config;
+  statistics_drop(&sink->node->statistics, config->name, config->place, batch->n, reason);
+}
+
+/* A sink that ended did so on purpose: what it does not get is no loss. */
+static void take_batch(struct sink *sink, struct queue_entry entry)
+{
+  const struct evp_batch *batch = &entry.view->batch;
+  enum evp_status status = EVP_OK;
+  if (usable(sink))
+    status = write_batch(sink, batch);
+  else if (atomic_load(&sink->node->failed))
+    drop_batch(sink, batch, "node_failed");
+  switch (status) {
+  case EVP_OK:
+    break;
+  case EVP_AGAIN:
+    sink->refused = entry;
+    sink->offer_again = time_monotonic() + AGAIN_DELAY;
+    return;
+  case EVP_REJECT:
+    drop_batch(sink, batch, "rejected");
+    break;
+  case EVP_END: end_quietly(sink); break;
+  case EVP_ERROR:
+  default:
+    drop_batch(sink, batch, "node_failed");
+    node_fail(sink->node, "write");
+  }
+  block_unref(entry.view->block);
+}
+
+static void tell_gap(struct sink *sink, const struct queue_entry *entry)
+{
+  struct evp_gap gap = {.stream = entry->stream, .signal = entry->signal, .items = entry->items};
+  if (usable(sink) && sink->plugin->gap && sink->plugin->gap(sink->ctx->self, &gap) != EVP_OK)
+    node_fail(sink->node, "gap");
+}
+
+static void take_entry(struct sink *sink, struct queue_entry entry)
+{
+  switch (entry.type) {
+  case ENTRY_BEGIN:
+    begin_stream(sink, entry.stream);
+    break;
+  case ENTRY_BATCH:
+    take_batch(sink, entry);
+    break;
+  case ENTRY_GAP:
+    tell_gap(sink, &entry);
+    break;
+  case ENTRY_END:
+    end_stream(sink, entry.stream);
+    break;
+  case ENTRY_NONE:
+    break;
+  }
+}
+
+/* ------------------------------------------------------------------------------------------------------- thread */
+
+static void flush(struct sink *sink)
+{
+  sink->flush_due = UINT64_MAX;
+  if (!sink->plugin->flush || !usable(sink)) return;
+  switch (sink->plugin->flush(sink->ctx->self)) {
+  case EVP_OK:
+    break;
+  case EVP_END: end_quietly(sink); break;
+  default:
+    node_fail(sink->node, "flush");
+  }
+}
+
+static void tick(struct sink *sink, uint64_t now)
+{
+  struct evp_ctx *ctx = sink->ctx;
+  if (!sink->plugin->tick || !ctx->tick_every || now < ctx->tick_next || !usable(sink)) return;
+  ctx->tick_next = now + ctx->tick_every;
+  sink->offer_again = 0;
+  switch (sink->plugin->tick(ctx->self, now, NULL)) {
+  case EVP_OK:
+    break;
+  case EVP_END: end_quietly(sink); break;
+  default:
+    node_fail(sink->node, "tick");
+  }
+}
+
+static uint64_t next_deadline(const struct sink *sink)
+{
+  uint64_t deadline = sink->flush_due < sink->seal_due ? sink->flush_due : sink->seal_due;
+  if (sink->refused.view && sink->offer_again < deadline) deadline = sink->offer_again;
+  if (sink->plugin->tick && sink->ctx->tick_every && sink->ctx->tick_next < deadline && usable(sink))
+    deadline = sink->ctx->tick_next;
+  return deadline;
+}
+
+static void wait_for_work(struct sink *sink)
+{
+  int watched = sink->plugin->ready && usable(sink) ? sink->ctx->watched : -1;
+  struct pollfd polled[] = {{.fd = queue_wake_fd(sink->queue), .events = POLLIN}, {.fd = watched, .events = POLLIN}};
+  if (poll(polled, 2, time_poll_timeout(next_deadline(sink))) <= 0) return;
+  eventfd_t ignored;
+  if (polled[0].revents) eventfd_read(polled[0].fd, &ignored);
+  if (!(polled[1].revents & (POLLIN | POLLHUP | POLLERR))) return;
+  sink->offer_again = 0;
+  if (sink->plugin->ready(sink->ctx->self) != EVP_OK) node_fail(sink->node, "ready");
+}
+
+static void look_at_clock(struct sink *sink)
+{
+  uint64_t now = time_monotonic();
+  tick(sink, now);
+  if (now >= sink->seal_due) seal(sink);
+  if (now >= sink->flush_due) flush(sink);
+}
+
+/* One entry, if there is one: a batch that was refused before anything newer. */
+static bool work(struct sink *sink)
+{
+  struct queue_entry entry = sink->refused;
+  if (entry.view) {
+    if (usable(sink) && time_monotonic() < sink->offer_again) return false;
+    sink->refused = (struct queue_entry){0};
+  } else {
+    entry = queue_pop(sink->queue, true);
+  }
+  take_entry(sink, entry);
+  return entry.type != ENTRY_NONE && !sink->refused.view;
+}
+
+static void *sink_main(void *argument)
+{
+  struct sink *sink = argument;
+  for (;;) {
+    bool worked = work(sink);
+    look_at_clock(sink);
+    if (worked) continue;
+    if (sink->flush_due != UINT64_MAX && !sink->refused.view) flush(sink);
+    if (atomic_load(&sink->closed) && !sink->refused.view && queue_is_empty(sink->queue)) break;
+    wait_for_work(sink);
+  }
+  if (sink->outbox) {
+    seal(sink);
+    outbox_close(sink->outbox);
+  }
+  flush(sink);
+  engine_wake(sink->node->engine);
+  return NULL;
+}
+
+bool sink_start(struct sink *sink)
+{
+  if (sink->plugin->start && sink->plugin->start(sink->ctx->self) != EVP_OK) {
+    node_fail(sink->node, "start");
+    return false;
+  }
+  sink->started = true;
+  if (sink->outbox && !outbox_start(sink->outbox)) return false;
+  sink->running = !pthread_create(&sink->thread, NULL, sink_main, sink);
+  if (!sink->running) node_fail(sink->node, "start (no thread)");
+  return sink->running;
+}
+
+void sink_close(struct sink *sink)
+{
+  atomic_store(&sink->closed, true);
+  eventfd_write(queue_wake_fd(sink->queue), 1);
+}
+
+static bool join_thread(struct sink *sink, uint64_t deadline)
+{
+  if (!sink->running) return true;
+  struct timespec until = {.tv_sec = (time_t)(deadline / NS_PER_S), .tv_nsec = (long)(deadline % NS_PER_S)};
+  if (pthread_clockjoin_np(sink->thread, NULL, CLOCK_MONOTONIC, &until)) return false;
+  sink->running = false;
+  return true;
+}
+
+bool sink_join(struct sink *sink, uint64_t deadline)
+{
+  return join_thread(sink, deadline) && (!sink->outbox || outbox_join(sink->outbox, deadline));
+}
+
+void sink_abandon(struct sink *sink)
+{
+  if (sink->outbox) outbox_abandon(sink->outbox);
+}
+
+uint64_t sink_progress(struct sink *sink)
+{
+  uint64_t progress = sink->outbox ? outbox_progress(sink->outbox) : 0;
+  return progress + statistics_get(&sink->node->statistics.delivered);
+}
+
+void sink_settle(struct sink *sink)
+{
+  if (sink->outbox) { /* it may run although the sink's own thread could not be started */
+    outbox_close(sink->outbox);
+    outbox_join(sink->outbox, UINT64_MAX / 2);
+  }
+  queue_free(sink->queue);
+  sink->queue = NULL;
+  if (sink->started && sink->plugin->stop) sink->plugin->stop(sink->ctx->self);
+  sink->started = false;
+  outbox_free(sink->outbox);
+  sink->outbox = NULL;
+}
+
+void sink_free(struct sink *sink)
+{
+  if (!sink) return;
+  sink_settle(sink);
+  for (struct local *local = sink->locals, *next; local; local = next) {
+    next = local->next;
+    evp_stream_unref(local->stream);
+    free(local);
+  }
+  free(sink->message.data);
+  instance_destroy(sink->ctx);
+  free(sink->ctx);
+  free(sink);
+}
+
+bool evp_buf_grow(struct evp_buf *buf, size_t more)
+{
+  if (more > SIZE_MAX / 2 - buf->size) return false;
+  size_t capacity = buf->capacity ? buf->capacity : 4096;
+  while (capacity - buf->size < more) capacity *= 2;
+  uint8_t *data = realloc(buf->data, capacity);
+  if (!data) return false;
+  buf->data = data;
+  buf->capacity = capacity;
+  return true;
+}

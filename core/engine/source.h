@@ -1,0 +1,27 @@
+/* source.h: a source node: connects, reads into slabs, has them decoded, hands on; ends a stream and begins the next.
+ *
+ * Threads  created, started and stopped on the main thread; source_turn() and what it does on the lane's.
+ * Waiting  nothing blocks: a source that can not go on says when to look again (source_deadline) or on which fd, and a
+ *          queue that has room again wakes all lanes.
+ */
+#ifndef EVPIPE_SOURCE_H
+#define EVPIPE_SOURCE_H
+
+#include "engine/node.h"
+
+struct source;
+
+struct source *source_new(struct node *, struct evp_ctx *ctx); /* takes the created instance over; NULL: no memory */
+void source_free(struct source *); /* destroys the instance */
+bool source_start(struct source *); /* the plugin's start(); false: reported */
+
+/* Does what can be done now: one step of connecting, reading at most one slab, ending. `readable`: its fd is. */
+void source_turn(struct source *, bool readable);
+/* What to wait for: the fd and epoll events (0: not this), and a monotonic deadline (0: turn again at once). */
+int source_fd(const struct source *, uint32_t *events);
+uint64_t source_deadline(const struct source *);
+void source_stop_reading(struct source *); /* the next turns end its stream */
+bool source_is_done(const struct source *);
+bool source_has_items(const struct source *); /* emits items at ticks, by itself, for ever */
+
+#endif

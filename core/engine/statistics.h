@@ -1,0 +1,57 @@
+/* statistics.h: what each node did, counted by the engine and not by the plugin.
+ *
+ * Threads  any; counters are relaxed atomics, drops by reason take a lock (they are rare).
+ * Rule     for every sink that was not ended by its reader: items in = delivered + dropped + rejected. `in` counts what
+ *          was offered, whether the queue took it or not.
+ */
+#ifndef EVPIPE_STATISTICS_H
+#define EVPIPE_STATISTICS_H
+
+#include <evpipe.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { SIGNALS = 4, DROP_REASONS = 16 };
+
+struct drop_count {
+  const char *reason;
+  uint64_t items, told; /* told: how many of them the log knows of */
+  uint64_t next_line; /* monotonic: not said again before */
+};
+
+struct statistics {
+  _Atomic uint64_t in[SIGNALS], out[SIGNALS]; /* items by signal: bytes, events, metrics, logs */
+  _Atomic uint64_t rejected, delivered, errors, retries, late;
+  _Atomic uint64_t queue_bytes, busy_ns;
+  _Atomic uint64_t connects, decode_errors, skipped_bytes;
+  pthread_mutex_t lock; /* of what follows */
+  struct drop_count drops[DROP_REASONS];
+  unsigned n_drops;
+};
+
+static inline unsigned signal_index(uint32_t signal)
+{
+  return (unsigned)__builtin_ctz(signal);
+}
+
+static inline void statistics_add(_Atomic uint64_t *counter, uint64_t n)
+{
+  atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline uint64_t statistics_get(const _Atomic uint64_t *counter)
+{
+  return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)counter, memory_order_relaxed);
+}
+
+void statistics_init(struct statistics *);
+void statistics_free(struct statistics *);
+
+/* Counts and, at most every ten seconds for each reason, logs a drop of this node. `reason` must be a literal or live
+   as long as the node. */
+void statistics_drop(struct statistics *, const char *node, const char *place, uint64_t items, const char *reason);
+uint64_t statistics_dropped(struct statistics *);
+/* At the end: the drops that the log does not know of yet, and a line of totals. */
+void statistics_report(struct statistics *, const char *node, const char *place);
+
+#endif

@@ -1,0 +1,477 @@
+/* The engine as a whole, on pipelines made by hand of plugins that live in this file. */
+#include "config/pipeline.h"
+#include "engine/engine.h"
+#include "log.h"
+#include <check.h>
+#include <evpipe/events.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------------------------------------ a log, made by hand */
+
+struct log {
+  uint8_t data[65536];
+  size_t size;
+};
+
+static void put(struct log *log, uint64_t value, int bytes)
+{
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) log->data[log->size++] = (uint8_t)(value >> shift);
+}
+
+static void put_text(struct log *log, const char *text)
+{
+  memcpy(log->data + log->size, text, strlen(text));
+  log->size += strlen(text);
+}
+
+static void put_type(struct log *log, uint16_t number, uint16_t size)
+{
+  put(log, 0x65746200, 4);
+  put(log, number, 2);
+  put(log, size, 2);
+  put(log, 4, 4);
+  put_text(log, "type");
+  put(log, 0, 4);
+  put(log, 0x65746500, 4);
+}
+
+static void put_header(struct log *log)
+{
+  put_text(log, "hdrbhetb");
+  put_type(log, EVP_BLOCK_MARKER, 14);
+  put_type(log, EVP_USER_MSG, 0xffff);
+  put_type(log, EVP_WALL_CLOCK_TIME, 16);
+  put_type(log, EVP_HEAP_SIZE, 12);
+  put_text(log, "hetehdredatb");
+}
+
+static void put_heap_size(struct log *log, uint64_t time, uint64_t bytes)
+{
+  put(log, EVP_HEAP_SIZE, 2);
+  put(log, time, 8);
+  put(log, 0, 4);
+  put(log, bytes, 8);
+}
+
+static void put_clock(struct log *log, uint64_t time, uint64_t seconds)
+{
+  put(log, EVP_WALL_CLOCK_TIME, 2);
+  put(log, time, 8);
+  put(log, 1, 4);
+  put(log, seconds, 8);
+  put(log, 0, 4);
+}
+
+static void begin_block(struct log *log, uint64_t begin, uint32_t records, uint64_t end, uint16_t cap)
+{
+  put(log, EVP_BLOCK_MARKER, 2);
+  put(log, begin, 8);
+  put(log, 24 + records, 4);
+  put(log, end, 8);
+  put(log, cap, 2);
+}
+
+enum { SIZES = 500, SECONDS = 1700000000 };
+
+/* 500 heap sizes at 1000 ns steps, in one block; then a block with the wall clock; then the end. */
+static void make_log(struct log *log)
+{
+  log->size = 0;
+  put_header(log);
+  begin_block(log, 0, SIZES * 22, 1000000, 0);
+  for (uint64_t i = 0; i < SIZES; i++) put_heap_size(log, 1000 * (i + 1), i);
+  begin_block(log, 1000000, 26, 1100000, 0xffff);
+  put_clock(log, 1050000, SECONDS);
+  put(log, 0xffff, 2);
+}
+
+/* ------------------------------------------------------------------------------------------------- the plugins */
+
+static struct log input;
+static size_t input_cut; /* bytes per read */
+static bool input_live;
+
+struct source {
+  struct evp_ctx *ctx;
+  size_t at;
+  bool over;
+};
+
+static enum evp_status source_create(void *self, struct evp_ctx *ctx)
+{
+  ((struct source *)self)->ctx = ctx;
+  return EVP_OK;
+}
+
+static enum evp_status source_connect(void *self, int *fd)
+{
+  struct source *source = self;
+  *fd = -1;
+  if (source->over) return EVP_END;
+  source->over = true;
+  evp_source_can_wait(source->ctx, !input_live);
+  if (!input_live) evp_source_recorded(source->ctx, 0);
+  return EVP_OK;
+}
+
+static enum evp_status source_read(void *self, uint8_t *buffer, size_t *size)
+{
+  struct source *source = self;
+  size_t n = input.size - source->at;
+  if (!n) return EVP_END;
+  if (n > input_cut) n = input_cut;
+  if (n > *size) n = *size;
+  memcpy(buffer, input.data + source->at, n);
+  source->at += n;
+  *size = n;
+  return EVP_OK;
+}
+
+static const struct evp_plugin source_plugin = {.abi = EVP_ABI,
+  .size = sizeof(struct evp_plugin),
+  .kind = EVP_SOURCE,
+  .name = "source",
+  .emits = EVP_BYTES | EVP_EVENTS,
+  .instance_size = sizeof(struct source),
+  .create = source_create,
+  .connect = source_connect,
+  .read = source_read};
+
+/* Sizes become a gauge; every third call holds its items back for more(). */
+struct sizes {
+  struct evp_ctx *ctx;
+  const struct evp_series *series;
+  uint64_t times[SIZES];
+  int64_t values[SIZES];
+  unsigned n, calls;
+};
+
+static enum evp_status sizes_create(void *self, struct evp_ctx *ctx)
+{
+  struct sizes *sizes = self;
+  struct evp_series wanted = {.name = "size_bytes", .unit = "bytes", .kind = EVP_GAUGE, .type = EVP_INT64};
+  evp_want_event(ctx, EVP_HEAP_SIZE);
+  sizes->ctx = ctx;
+  sizes->series = evp_series_get(ctx, &wanted);
+  return sizes->series ? EVP_OK : EVP_ERROR;
+}
+
+static enum evp_status sizes_more(void *self, struct evp_out *out)
+{
+  struct sizes *sizes = self;
+  if (!sizes->n) return EVP_OK;
+  if (evp_emit_int(out, sizes->series, sizes->times[0], sizes->values[0])) return EVP_ERROR;
+  sizes->n--;
+  memmove(sizes->times, sizes->times + 1, sizes->n * sizeof *sizes->times);
+  memmove(sizes->values, sizes->values + 1, sizes->n * sizeof *sizes->values);
+  return sizes->n ? EVP_AGAIN : EVP_OK;
+}
+
+static enum evp_status sizes_map(void *self, const struct evp_batch *batch, struct evp_out *out)
+{
+  struct sizes *sizes = self;
+  for (uint32_t i = 0; i < batch->n; i++) {
+    const struct evp_event *event = &batch->events[batch->sel[i]];
+    ck_assert_uint_eq(event->type, EVP_HEAP_SIZE);
+    sizes->times[sizes->n] = event->time;
+    sizes->values[sizes->n++] = event->data[10] << 8 | event->data[11];
+  }
+  if (sizes->calls++ % 3 == 2) return EVP_AGAIN;
+  enum evp_status status = EVP_AGAIN;
+  while (status == EVP_AGAIN) status = sizes_more(self, out);
+  return status;
+}
+
+static const struct evp_plugin sizes_plugin = {.abi = EVP_ABI,
+  .size = sizeof(struct evp_plugin),
+  .kind = EVP_FILTER,
+  .name = "sizes",
+  .accepts = EVP_EVENTS,
+  .emits = EVP_METRICS,
+  .instance_size = sizeof(struct sizes),
+  .create = sizes_create,
+  .map = sizes_map,
+  .more = sizes_more};
+
+/* What a sink got, where the test can see it. */
+static struct seen {
+  uint64_t events, metrics, bytes, begins, ends, wrong, types[256];
+  int64_t first_time, last_time;
+  uint8_t copy[sizeof input.data];
+} seen[3];
+
+struct sink {
+  int index; /* of seen */
+  enum evp_status answer; /* to the third batch */
+  unsigned calls;
+};
+
+static enum evp_status sink_begin(void *self, const struct evp_stream *stream)
+{
+  (void)stream;
+  seen[((struct sink *)self)->index].begins++;
+  return EVP_OK;
+}
+
+static enum evp_status sink_end(void *self, const struct evp_stream *stream)
+{
+  (void)stream;
+  seen[((struct sink *)self)->index].ends++;
+  return EVP_OK;
+}
+
+static void see_metrics(struct seen *saw, const struct evp_batch *batch)
+{
+  for (uint32_t i = 0; i < batch->n; i++) {
+    const struct evp_metric *metric = &batch->metrics[batch->sel[i]];
+    saw->wrong += metric->value.i != (int64_t)saw->metrics;
+    if (!saw->metrics) saw->first_time = metric->time;
+    saw->last_time = metric->time;
+    saw->metrics++;
+  }
+}
+
+static enum evp_status sink_write(void *self, const struct evp_batch *batch)
+{
+  struct sink *sink = self;
+  struct seen *saw = &seen[sink->index];
+  if (++sink->calls == 3 && sink->answer != EVP_OK) {
+    enum evp_status answer = sink->answer;
+    if (answer == EVP_AGAIN) sink->answer = EVP_OK;
+    return answer;
+  }
+  if (batch->signal == EVP_METRICS) see_metrics(saw, batch);
+  if (batch->signal == EVP_EVENTS)
+    for (uint32_t i = 0; i < batch->n; i++) saw->types[batch->events[batch->sel[i]].type & 255]++;
+  if (batch->signal == EVP_EVENTS) saw->events += batch->n;
+  if (batch->signal == EVP_BYTES) {
+    saw->wrong += batch->offset != saw->bytes;
+    memcpy(saw->copy + batch->offset, batch->bytes, batch->n);
+    saw->bytes += batch->n;
+  }
+  return EVP_OK;
+}
+
+static const struct evp_plugin sink_plugin = {.abi = EVP_ABI,
+  .size = sizeof(struct evp_plugin),
+  .kind = EVP_SINK,
+  .name = "sink",
+  .accepts = EVP_BYTES | EVP_EVENTS | EVP_METRICS,
+  .instance_size = sizeof(struct sink),
+  .stream_begin = sink_begin,
+  .stream_end = sink_end,
+  .write = sink_write};
+
+/* A delivering sink: one byte for each item; the first delivery is to be tried again. */
+static _Atomic unsigned delivered_items, deliveries;
+
+static enum evp_status encode(void *self, const struct evp_batch *batch, struct evp_buf *message)
+{
+  (void)self;
+  for (uint32_t i = 0; i < batch->n; i++)
+    if (!evp_buf_append(message, "x", 1)) return EVP_ERROR;
+  return EVP_OK;
+}
+
+static enum evp_status deliver(void *self, const struct evp_message *message, struct evp_delivery *result)
+{
+  (void)self;
+  (void)result;
+  if (!deliveries++) return EVP_AGAIN;
+  ck_assert_uint_eq(message->size, message->items);
+  delivered_items += (unsigned)message->items;
+  return EVP_OK;
+}
+
+static const struct evp_plugin deliver_plugin = {.abi = EVP_ABI,
+  .size = sizeof(struct evp_plugin),
+  .kind = EVP_SINK,
+  .name = "deliver",
+  .accepts = EVP_METRICS,
+  .instance_size = 1,
+  .encode = encode,
+  .deliver = deliver};
+
+/* ----------------------------------------------------------------------------------------------- the pipelines */
+
+static const struct evp_label labels[] = {{"service", "test"}};
+
+static struct pipeline_node node(enum evp_kind kind, const char *name, const struct evp_plugin *plugin)
+{
+  struct pipeline_node made = {.kind = kind, .name = name, .plugin = plugin, .place = "test.yaml:1"};
+  made.source.labels = (struct evp_map){labels, 1};
+  made.source.reconnect.initial = made.source.reconnect.max = 1000000;
+  made.source.hold.max_size = 1 << 24;
+  made.source.hold.max_delay = 100000000;
+  made.sink.queue.max_size = 1 << 20;
+  made.sink.batch.max_items = 100;
+  made.sink.batch.max_size = 1 << 20;
+  made.sink.batch.max_delay = 10000000;
+  made.sink.retry.initial = made.sink.retry.max = 1000000;
+  made.sink.retry.give_up = EVP_NEVER;
+  return made;
+}
+
+static void take(struct pipeline_node *nodes, uint32_t consumer, struct pipeline_edge *edge)
+{
+  nodes[consumer].edges = edge;
+  nodes[consumer].n_edges = 1;
+  nodes[consumer].input = edge->signals;
+  nodes[edge->from].output |= edge->signals;
+}
+
+static int run(struct pipeline_node *nodes, uint32_t n)
+{
+  struct pipeline pipeline = {.nodes = nodes, .n_nodes = n, .shutdown_timeout = 10000000000, .path = "test.yaml"};
+  return engine_run(&pipeline, NULL);
+}
+
+static void set_up(void)
+{
+  log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+  memset(seen, 0, sizeof seen);
+  delivered_items = deliveries = 0;
+  input_cut = sizeof input.data;
+  input_live = false;
+  make_log(&input);
+}
+
+/* source -> three sinks: bytes, events, and (through the filter) metrics. */
+static int run_three(enum evp_status answer_of_events)
+{
+  static struct sink first, third = {.index = 2};
+  struct sink second = {.index = 1, .answer = answer_of_events};
+  first = (struct sink){0};
+  third = (struct sink){.index = 2};
+  struct pipeline_edge bytes = {0, EVP_BYTES}, events = {0, EVP_EVENTS}, sizes = {0, EVP_EVENTS},
+                       metrics = {1, EVP_METRICS};
+  struct pipeline_node nodes[] = {node(EVP_SOURCE, "app", &source_plugin), node(EVP_FILTER, "sizes", &sizes_plugin),
+    node(EVP_SINK, "bytes", &sink_plugin), node(EVP_SINK, "events", &sink_plugin),
+    node(EVP_SINK, "metrics", &sink_plugin)};
+  nodes[2].prototype = &first;
+  nodes[3].prototype = &second;
+  nodes[4].prototype = &third;
+  take(nodes, 1, &sizes);
+  take(nodes, 2, &bytes);
+  take(nodes, 3, &events);
+  take(nodes, 4, &metrics);
+  return run(nodes, 5);
+}
+
+static void expect_all(void)
+{
+  ck_assert_uint_eq(seen[0].bytes, input.size);
+  ck_assert_mem_eq(seen[0].copy, input.data, input.size);
+  ck_assert_uint_eq(seen[0].wrong, 0);
+  ck_assert_uint_eq(seen[2].metrics, SIZES);
+  ck_assert_uint_eq(seen[2].wrong, 0);
+  int64_t epoch = (int64_t)SECONDS * 1000000000 - 1050000;
+  ck_assert_int_eq(seen[2].first_time, epoch + 1000);
+  ck_assert_int_eq(seen[2].last_time, epoch + 1000 * SIZES);
+  for (int i = 0; i < 3; i++) {
+    ck_assert_uint_eq(seen[i].begins, 1);
+    ck_assert_uint_eq(seen[i].ends, 1);
+  }
+}
+
+START_TEST(everything_arrives_however_it_is_cut)
+{
+  static const size_t cuts[] = {sizeof input.data, 4096, 61, 1};
+  input_cut = cuts[_i];
+  ck_assert_int_eq(run_three(EVP_OK), 0);
+  expect_all();
+  ck_assert_uint_eq(seen[1].events, SIZES + 3);
+  ck_assert_uint_eq(seen[1].types[EVP_HEAP_SIZE], SIZES);
+  ck_assert_uint_eq(seen[1].types[EVP_BLOCK_MARKER], 2);
+}
+END_TEST
+
+START_TEST(a_failed_sink_costs_the_others_nothing)
+{
+  input_cut = 100;
+  ck_assert_int_eq(run_three(EVP_ERROR), 1);
+  expect_all();
+}
+END_TEST
+
+START_TEST(a_sink_may_end_quietly)
+{
+  input_cut = 100;
+  ck_assert_int_eq(run_three(EVP_END), 0);
+  expect_all();
+}
+END_TEST
+
+START_TEST(a_batch_that_was_put_off_comes_again)
+{
+  input_cut = 1000;
+  ck_assert_int_eq(run_three(EVP_AGAIN), 0);
+  expect_all();
+  ck_assert_uint_eq(seen[1].events, SIZES + 3);
+}
+END_TEST
+
+START_TEST(a_cut_file_is_3_and_a_cut_connection_is_not_a_files_fault)
+{
+  input.size -= 30;
+  ck_assert_int_eq(run_three(EVP_OK), 3);
+  ck_assert_uint_eq(seen[2].metrics, SIZES);
+}
+END_TEST
+
+START_TEST(nothing_is_3)
+{
+  input.size = 0;
+  ck_assert_int_eq(run_three(EVP_OK), 3);
+}
+END_TEST
+
+START_TEST(a_live_stream_is_estimated_when_it_has_no_clock)
+{
+  input_live = true;
+  input.size -= 2 + 26 + 24;
+  ck_assert_int_eq(run_three(EVP_OK), 0);
+  ck_assert_uint_eq(seen[2].metrics, SIZES);
+  int64_t now = (int64_t)time(NULL) * 1000000000;
+  ck_assert_int_gt(seen[2].first_time, now - 10000000000);
+  ck_assert_int_lt(seen[2].last_time, now + 10000000000);
+}
+END_TEST
+
+START_TEST(messages_are_delivered)
+{
+  struct pipeline_edge sizes = {0, EVP_EVENTS}, metrics = {1, EVP_METRICS};
+  struct pipeline_node nodes[] = {node(EVP_SOURCE, "app", &source_plugin), node(EVP_FILTER, "sizes", &sizes_plugin),
+    node(EVP_SINK, "deliver", &deliver_plugin)};
+  take(nodes, 1, &sizes);
+  take(nodes, 2, &metrics);
+  ck_assert_int_eq(run(nodes, 3), 0);
+  ck_assert_uint_eq(delivered_items, SIZES);
+  ck_assert_uint_eq(deliveries, 1 + SIZES / 100);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("engine");
+  TCase *tests = tcase_create("engine");
+  tcase_add_checked_fixture(tests, set_up, NULL);
+  tcase_set_timeout(tests, 60);
+  tcase_add_loop_test(tests, everything_arrives_however_it_is_cut, 0, 4);
+  tcase_add_test(tests, a_failed_sink_costs_the_others_nothing);
+  tcase_add_test(tests, a_sink_may_end_quietly);
+  tcase_add_test(tests, a_batch_that_was_put_off_comes_again);
+  tcase_add_test(tests, a_cut_file_is_3_and_a_cut_connection_is_not_a_files_fault);
+  tcase_add_test(tests, nothing_is_3);
+  tcase_add_test(tests, a_live_stream_is_estimated_when_it_has_no_clock);
+  tcase_add_test(tests, messages_are_delivered);
+  suite_add_tcase(suite, tests);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? 1 : 0;
+}

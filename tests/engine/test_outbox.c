@@ -1,0 +1,189 @@
+#include "engine/outbox.h"
+#include "engine/time.h"
+#include "harness.h"
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A back end of which each attempt is answered from a script. */
+struct back_end {
+  const enum evp_status *answers;
+  unsigned n_answers, asked;
+  struct evp_delivery say;
+  char got[256]; /* first byte of each message that was accepted */
+  unsigned n_got;
+  uint32_t attempts[64];
+};
+
+static struct harness harness;
+static struct back_end back_end;
+static struct outbox *outbox;
+
+static enum evp_status deliver(void *self, const struct evp_message *message, struct evp_delivery *result)
+{
+  struct back_end *end = self;
+  unsigned i = end->asked++;
+  enum evp_status answer = i < end->n_answers ? end->answers[i] : EVP_OK;
+  if (i < 64) end->attempts[i] = message->attempt;
+  *result = end->say;
+  end->say = (struct evp_delivery){0};
+  if (answer == EVP_OK) end->got[end->n_got++] = (char)message->data[0];
+  return answer;
+}
+
+static void set_up(void)
+{
+  harness_init(&harness);
+  back_end = (struct back_end){0};
+  harness.plugin.deliver = deliver;
+  outbox = outbox_new(&harness.node, &back_end);
+}
+
+static void tear_down(void)
+{
+  outbox_free(outbox);
+  harness_free(&harness);
+}
+
+static bool put(const char *text, uint64_t items)
+{
+  struct evp_buf buffer = {0};
+  ck_assert(evp_buf_append(&buffer, text, strlen(text)));
+  bool taken = outbox_put(outbox, &buffer, items, 1, 2);
+  free(buffer.data);
+  return taken;
+}
+
+static void run(const enum evp_status *answers, unsigned n)
+{
+  back_end.answers = answers;
+  back_end.n_answers = n;
+  ck_assert(outbox_start(outbox));
+  outbox_close(outbox);
+  ck_assert(outbox_join(outbox, time_monotonic() + 20 * NS_PER_S));
+}
+
+static uint64_t delivered(void)
+{
+  return statistics_get(&harness.node.statistics.delivered);
+}
+
+START_TEST(in_order_after_retries)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN, EVP_AGAIN, EVP_OK, EVP_AGAIN, EVP_OK};
+  put("a", 3);
+  put("b", 4);
+  run(answers, 5);
+  ck_assert_uint_eq(back_end.n_got, 2);
+  ck_assert_mem_eq(back_end.got, "ab", 2);
+  ck_assert_uint_eq(delivered(), 7);
+  ck_assert_uint_eq(statistics_get(&harness.node.statistics.retries), 3);
+  ck_assert_uint_eq(back_end.attempts[2], 2);
+}
+END_TEST
+
+START_TEST(a_part_that_is_delivered_is_not_sent_again)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN, EVP_OK};
+  put("first second", 2);
+  back_end.say.delivered = 6;
+  run(answers, 2);
+  ck_assert_int_eq(back_end.got[0], 's');
+  ck_assert_uint_eq(delivered(), 2);
+  ck_assert_uint_eq(statistics_get(&harness.node.statistics.retries), 0);
+}
+END_TEST
+
+START_TEST(what_is_refused_is_counted)
+{
+  static const enum evp_status answers[] = {EVP_REJECT, EVP_OK};
+  put("a", 3);
+  put("b", 4);
+  back_end.say.rejected = 0;
+  run(answers, 2);
+  ck_assert_uint_eq(statistics_get(&harness.node.statistics.rejected), 3);
+  ck_assert_uint_eq(delivered(), 4);
+}
+END_TEST
+
+START_TEST(a_partial_refusal_is_counted)
+{
+  put("a", 10);
+  back_end.say.rejected = 4;
+  run(NULL, 0);
+  ck_assert_uint_eq(statistics_get(&harness.node.statistics.rejected), 4);
+  ck_assert_uint_eq(delivered(), 6);
+}
+END_TEST
+
+START_TEST(gives_up_when_told_to)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN, EVP_AGAIN, EVP_AGAIN, EVP_AGAIN, EVP_AGAIN, EVP_AGAIN, EVP_AGAIN,
+    EVP_AGAIN, EVP_AGAIN, EVP_AGAIN, EVP_AGAIN, EVP_AGAIN};
+  harness.config.sink.retry.give_up = 3 * NS_PER_MS;
+  put("a", 5);
+  run(answers, 12);
+  ck_assert_uint_eq(statistics_dropped(&harness.node.statistics), 5);
+  ck_assert_int_eq(atomic_load(&harness.engine.status), STATUS_NODE_FAILED);
+}
+END_TEST
+
+START_TEST(a_failed_delivery_keeps_and_counts)
+{
+  static const enum evp_status answers[] = {EVP_ERROR};
+  put("a", 5);
+  put("b", 6);
+  run(answers, 1);
+  ck_assert(atomic_load(&harness.node.failed));
+  outbox_free(outbox);
+  outbox = NULL;
+  ck_assert_uint_eq(statistics_dropped(&harness.node.statistics), 11);
+}
+END_TEST
+
+START_TEST(is_bounded_and_lets_the_sink_wait)
+{
+  harness.config.sink.queue.max_size = 1000;
+  char text[400];
+  memset(text, 'x', sizeof text - 1);
+  text[sizeof text - 1] = '\0';
+  ck_assert(put(text, 1));
+  ck_assert(put(text, 1));
+  outbox_abandon(outbox); /* nobody delivers: the third would wait for ever */
+  ck_assert(!put(text, 1));
+  ck_assert_uint_eq(statistics_dropped(&harness.node.statistics), 1);
+}
+END_TEST
+
+START_TEST(the_back_ends_own_delay_counts)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN, EVP_OK};
+  put("a", 1);
+  back_end.say.retry_after = 200 * NS_PER_MS;
+  uint64_t begin = time_monotonic();
+  run(answers, 2);
+  ck_assert_uint_ge(time_monotonic() - begin, 200 * NS_PER_MS);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("outbox");
+  TCase *tests = tcase_create("outbox");
+  tcase_add_checked_fixture(tests, set_up, tear_down);
+  tcase_set_timeout(tests, 30);
+  tcase_add_test(tests, in_order_after_retries);
+  tcase_add_test(tests, a_part_that_is_delivered_is_not_sent_again);
+  tcase_add_test(tests, what_is_refused_is_counted);
+  tcase_add_test(tests, a_partial_refusal_is_counted);
+  tcase_add_test(tests, gives_up_when_told_to);
+  tcase_add_test(tests, a_failed_delivery_keeps_and_counts);
+  tcase_add_test(tests, is_bounded_and_lets_the_sink_wait);
+  tcase_add_test(tests, the_back_ends_own_delay_counts);
+  suite_add_tcase(suite, tests);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? 1 : 0;
+}

@@ -1,0 +1,137 @@
+#include "engine/series.h"
+#include "harness.h"
+#include <check.h>
+#include <string.h>
+
+static struct harness harness;
+
+static void set_up(void)
+{
+  harness_init(&harness);
+}
+
+static void tear_down(void)
+{
+  harness_free(&harness);
+}
+
+static const struct evp_series *get(const char *band)
+{
+  struct evp_label labels[] = {{"band", band}, {"a", "first"}};
+  struct evp_series wanted = {
+    .name = "bytes", .unit = "bytes", .kind = EVP_GAUGE, .type = EVP_INT64, .labels = labels, .n_labels = 2};
+  return series_get(harness.engine.series, &wanted, &harness.labels);
+}
+
+START_TEST(the_same_is_one_object)
+{
+  const struct evp_series *one = get("x"), *two = get("x"), *other = get("y");
+  ck_assert_ptr_eq(one, two);
+  ck_assert_ptr_ne(one, other);
+  ck_assert_uint_ne(one->id, other->id);
+  series_unref(one);
+  series_unref(two);
+  series_unref(other);
+}
+END_TEST
+
+START_TEST(labels_are_sorted_merged_and_not_empty)
+{
+  const struct evp_series *series = get("");
+  ck_assert_uint_eq(series->n_labels, 2);
+  ck_assert_str_eq(series->labels[0].key, "a");
+  ck_assert_str_eq(series->labels[1].key, "service");
+  ck_assert_str_eq(series->labels[1].value, "test");
+  series_unref(series);
+}
+END_TEST
+
+START_TEST(values_are_made_valid_utf8)
+{
+  const struct evp_series *series = get("a\xff"
+                                        "b");
+  ck_assert_str_eq(series->labels[1].value, "a\xef\xbf\xbd"
+                                            "b");
+  series_unref(series);
+}
+END_TEST
+
+START_TEST(an_id_is_never_used_again)
+{
+  uint64_t last = 0;
+  for (int i = 0; i < 1000; i++) {
+    const struct evp_series *series = get("x");
+    ck_assert_uint_gt(series->id, last);
+    last = series->id;
+    series_unref(series);
+  }
+}
+END_TEST
+
+START_TEST(many_series)
+{
+  enum { MANY = 20000 };
+  static const struct evp_series *all[MANY];
+  char band[16];
+  for (int i = 0; i < MANY; i++) {
+    snprintf(band, sizeof band, "%d", i);
+    all[i] = get(band);
+  }
+  for (int i = 0; i < MANY; i++) {
+    snprintf(band, sizeof band, "%d", i);
+    const struct evp_series *again = get(band);
+    ck_assert_ptr_eq(again, all[i]);
+    series_unref(again);
+  }
+  for (int i = 0; i < MANY; i++) series_unref(all[i]);
+}
+END_TEST
+
+START_TEST(an_instance_holds_each_series_once)
+{
+  struct evp_ctx ctx = {.node = &harness.node};
+  struct evp_series wanted = {.name = "n", .kind = EVP_GAUGE, .type = EVP_INT64};
+  const struct evp_series *one = evp_series_get(&ctx, &wanted);
+  ck_assert_ptr_eq(evp_series_get(&ctx, &wanted), one);
+  uint64_t id = one->id;
+  evp_series_end(&ctx, one);
+  const struct evp_series *next = evp_series_get(&ctx, &wanted);
+  ck_assert_uint_ne(next->id, id); /* nobody held the first any more */
+  evp_series_end(&ctx, next);
+  enum { MANY = 500 };
+  const struct evp_series *many[MANY];
+  char name[16];
+  for (int i = 0; i < MANY; i++) {
+    snprintf(name, sizeof name, "n%d", i);
+    wanted.name = name;
+    many[i] = evp_series_get(&ctx, &wanted);
+  }
+  for (int i = 0; i < MANY; i += 2) evp_series_end(&ctx, many[i]);
+  for (int i = 1; i < MANY; i += 2) {
+    snprintf(name, sizeof name, "n%d", i);
+    wanted.name = name;
+    ck_assert_ptr_eq(evp_series_get(&ctx, &wanted), many[i]);
+  }
+  ctx.created = false;
+  instance_destroy(&ctx);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("series");
+  TCase *tests = tcase_create("series");
+  tcase_add_checked_fixture(tests, set_up, tear_down);
+  tcase_add_test(tests, the_same_is_one_object);
+  tcase_add_test(tests, labels_are_sorted_merged_and_not_empty);
+  tcase_add_test(tests, values_are_made_valid_utf8);
+  tcase_add_test(tests, an_id_is_never_used_again);
+  tcase_add_test(tests, many_series);
+  tcase_add_test(tests, an_instance_holds_each_series_once);
+  suite_add_tcase(suite, tests);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? 1 : 0;
+}

@@ -1,0 +1,99 @@
+/* socket_pair: the two ends of the socket benchmark.
+ *
+ *   socket_pair serve PATH FILE [TIMES]   one client on a Unix socket gets the file from memory, written in 64 KiB pieces
+ *   socket_pair receive PATH              a reader that only receives: 256 KiB reads; prints bytes, seconds
+ *
+ * With `serve`, the header is sent once and what follows it TIMES times, if TIMES is given.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void)
+{
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void die(const char *what)
+{
+  perror(what);
+  exit(1);
+}
+
+static int open_socket(const char *path, struct sockaddr_un *address)
+{
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+  if (fd < 0 || strlen(path) >= sizeof address->sun_path) die("socket");
+  memcpy(address->sun_path, path, strlen(path));
+  return fd;
+}
+
+static void send_all(int fd, const uint8_t *data, size_t size)
+{
+  while (size) {
+    ssize_t n = write(fd, data, size < 65536 ? size : 65536);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) die("write");
+    data += n;
+    size -= (size_t)n;
+  }
+}
+
+static int serve(const char *path, const char *file, long times)
+{
+  struct sockaddr_un address;
+  struct stat status;
+  int listener = open_socket(path, &address), input = open(file, O_RDONLY | O_CLOEXEC);
+  if (input < 0 || fstat(input, &status)) die(file);
+  size_t size = (size_t)status.st_size;
+  const uint8_t *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, input, 0);
+  if (data == MAP_FAILED) die("mmap");
+  const uint8_t *records = memmem(data, size < 65536 ? size : 65536, "datb", 4);
+  size_t header = records ? (size_t)(records - data) + 4 : 0;
+  unlink(path);
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1)) die(path);
+  int client = accept(listener, NULL, NULL);
+  if (client < 0) die("accept");
+  send_all(client, data, header);
+  for (long i = 0; i < times; i++) send_all(client, data + header, size - header);
+  close(client);
+  unlink(path);
+  return 0;
+}
+
+static int receive(const char *path)
+{
+  enum { READ = 256 * 1024 };
+  struct sockaddr_un address;
+  int fd = open_socket(path, &address);
+  static uint8_t buffer[READ];
+  uint64_t bytes = 0;
+  ssize_t n;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address)) die(path);
+  double begin = now();
+  while ((n = read(fd, buffer, READ)) > 0) bytes += (uint64_t)n;
+  printf("%llu bytes %.6f s\n", (unsigned long long)bytes, now() - begin);
+  return 0;
+}
+
+int main(int argc, char **argv)
+{
+  signal(SIGPIPE, SIG_IGN);
+  if (argc >= 4 && !strcmp(argv[1], "serve")) return serve(argv[2], argv[3], argc > 4 ? atol(argv[4]) : 1);
+  if (argc == 3 && !strcmp(argv[1], "receive")) return receive(argv[2]);
+  fprintf(stderr, "usage: socket_pair serve PATH FILE [TIMES] | receive PATH\n");
+  return 2;
+}

@@ -28,11 +28,6 @@ void band_name_init(struct band_name *name, enum breakdown breakdown)
   for (size_t i = 0; i < BAND_PARTS; i++) label_make(&name->parts[i], "", 0);
 }
 
-enum breakdown band_breakdown(const struct band *band)
-{
-  return (enum breakdown)band->key[0];
-}
-
 const char *band_label(const struct band *band)
 {
   return band->key + 1;
@@ -96,7 +91,7 @@ uint32_t bands_get(struct bands *bands, const struct band_name *name)
     return BAND_NONE;
   }
   memcpy(copy, key, size);
-  bands->items[bands->n] = (struct band){.key = copy, .key_size = size};
+  bands->items[bands->n] = (struct band){.key = copy, .key_size = size, .breakdown = (uint8_t)name->breakdown};
   hash_index_add(&bands->index, hash_of_band(bands, bands->n), bands->n);
   return bands->n++;
 }
@@ -104,7 +99,7 @@ uint32_t bands_get(struct bands *bands, const struct band_name *name)
 const struct evp_series *band_series(struct band *band, struct evp_ctx *ctx)
 {
   if (band->series) return band->series;
-  struct evp_label labels[BAND_PARTS + 1] = {{"breakdown", breakdown_name(band_breakdown(band))}};
+  struct evp_label labels[BAND_PARTS + 1] = {{"breakdown", breakdown_name((enum breakdown)band->breakdown)}};
   uint32_t n = 1;
   const char *part = band_label(band);
   for (size_t i = 0; i < BAND_PARTS; i++) {

@@ -30,6 +30,7 @@ struct band {
   uint32_t kept; /* of the last census in which it was shown with a value */
   char *key; /* the breakdown, then the parts, each with its NUL */
   uint32_t key_size;
+  uint8_t breakdown; /* enum breakdown */
   bool shown; /* what the sinks saw last is not the 0 that takes it back */
   const struct evp_series *series; /* NULL: not shown yet */
 };
@@ -47,7 +48,6 @@ void bands_free(struct bands *);
 void band_name_init(struct band_name *, enum breakdown); /* all parts empty */
 uint32_t bands_find(const struct bands *, const struct band_name *);
 uint32_t bands_get(struct bands *, const struct band_name *); /* made if it is not there */
-enum breakdown band_breakdown(const struct band *);
 const char *band_label(const struct band *);
 
 /* NULL: no memory (reported). */

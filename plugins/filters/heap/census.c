@@ -123,7 +123,7 @@ static uint64_t keep_largest(struct census *census, enum breakdown breakdown, ui
   heap->n = 0;
   for (uint32_t i = 0; i < census->present.n; i++) {
     uint32_t number = census->present.items[i];
-    if (number == other || band_breakdown(&census->bands.items[number]) != breakdown) continue;
+    if (number == other || census->bands.items[number].breakdown != breakdown) continue;
     uint32_t loser = number;
     if (heap->n < census->settings.top) {
       heap->items[heap->n++] = number;
@@ -147,7 +147,7 @@ static bool apply_top(struct census *census, enum breakdown breakdown, uint32_t 
   if (n <= census->settings.top) {
     for (uint32_t i = 0; i < census->present.n; i++) {
       struct band *band = &census->bands.items[census->present.items[i]];
-      if (band_breakdown(band) == breakdown) band->kept = census->generation;
+      if (band->breakdown == breakdown) band->kept = census->generation;
     }
     return true;
   }
@@ -171,27 +171,23 @@ struct totals {
   uint32_t bands[BREAKDOWN_COUNT];
 };
 
-static void add_up(const struct census *census, struct totals *totals)
+/* Without a top all are kept. */
+static void add_up(struct census *census, struct totals *totals)
 {
+  uint32_t kept = census->settings.top == 0 ? census->generation : 0;
   *totals = (struct totals){0};
   for (uint32_t i = 0; i < census->present.n; i++) {
-    const struct band *band = &census->bands.items[census->present.items[i]];
-    enum breakdown breakdown = band_breakdown(band);
-    totals->bytes[breakdown] = census_sum(totals->bytes[breakdown], band->bytes);
-    totals->bands[breakdown]++;
+    struct band *band = &census->bands.items[census->present.items[i]];
+    totals->bytes[band->breakdown] = census_sum(totals->bytes[band->breakdown], band->bytes);
+    totals->bands[band->breakdown]++;
+    band->kept = kept;
   }
 }
 
-static bool choose(struct census *census, const struct totals *totals)
+static bool choose_top(struct census *census, const struct totals *totals)
 {
-  if (census->settings.top == 0) {
-    for (uint32_t i = 0; i < census->present.n; i++)
-      census->bands.items[census->present.items[i]].kept = census->generation;
-    return true;
-  }
-  for (unsigned breakdown = 0; breakdown < BREAKDOWN_COUNT; breakdown++)
-    if (totals->bands[breakdown] && !apply_top(census, (enum breakdown)breakdown, totals->bands[breakdown]))
-      return false;
+  for (unsigned i = 0; i < BREAKDOWN_COUNT && census->settings.top; i++)
+    if (totals->bands[i] && !apply_top(census, (enum breakdown)i, totals->bands[i])) return false;
   return true;
 }
 
@@ -268,7 +264,7 @@ enum evp_status census_finish(struct census *census, enum breakdown breakdown, b
   struct totals totals;
   add_up(census, &totals);
   census->open = false;
-  if (!choose(census, &totals) || emit_kept(census, out) != EVP_OK) return EVP_ERROR;
+  if (!choose_top(census, &totals) || emit_kept(census, out) != EVP_OK) return EVP_ERROR;
   if (complete && emit_vanished(census, census->time, out) != EVP_OK) return EVP_ERROR;
   if (emit_sums(census, &totals, breakdown, out) != EVP_OK) return EVP_ERROR;
   evp_emit_group_end(out);

@@ -101,12 +101,11 @@ static void add_name(const struct cost_centres *table, uint32_t id, struct label
   add_text(name, string_pool_text(&table->names, item->label));
 }
 
-void cost_centres_name(const struct cost_centres *table, const uint8_t *ids, size_t depth, struct label *name)
+void cost_centres_name(const struct cost_centres *table, struct evp_ids stack, struct label *name)
 {
-  if (depth == 0) add_text(name, "MAIN");
-  for (size_t i = depth; i-- > 0;) {
-    const uint8_t *id = ids + 4 * i;
-    add_name(table, (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3], name);
+  if (stack.n == 0) add_text(name, "MAIN");
+  for (size_t i = stack.n; i-- > 0;) {
+    add_name(table, evp_id(stack, i), name);
     if (i > 0) add_text(name, ";");
   }
 }

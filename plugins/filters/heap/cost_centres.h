@@ -8,6 +8,8 @@
 #include "label.h"
 #include "string_pool.h"
 
+#include <evpipe/events.h>
+
 /* A program of a million cost centres takes less; what defines more is not GHC. */
 #define COST_CENTRES_MEMORY ((size_t)128 << 20)
 
@@ -29,8 +31,8 @@ void cost_centres_free(struct cost_centres *);
 bool cost_centres_define(
   struct cost_centres *, uint32_t id, const char *module, size_t module_size, const char *label, size_t label_size);
 
-/* ids: as on the wire, 32 bits big endian each, innermost first. The stack's name, outermost first, is added to what
-   is in the label: `MODULE.label;MODULE.label`; `MAIN` for the empty one; the number of an id that is not defined. */
-void cost_centres_name(const struct cost_centres *, const uint8_t *ids, size_t depth, struct label *);
+/* Adds the stack's name, outermost first, to what is in the label: `MODULE.label;MODULE.label`; `MAIN` for the empty
+   stack; its number for what is not defined. */
+void cost_centres_name(const struct cost_centres *, struct evp_ids stack, struct label *);
 
 #endif

@@ -141,40 +141,26 @@ static enum evp_status end_census(struct heap *heap, struct evp_out *out)
   return heap->census.open ? finish_census(heap, true, out) : EVP_OK;
 }
 
-static enum evp_status add_row(
-  struct heap *heap, enum row_kind kind, uint8_t profile, const void *key, size_t size, uint64_t bytes)
-{
-  if (!heap->census.open) {
-    heap->orphans++;
-    return EVP_OK;
-  }
-  uint32_t band = rows_band(&heap->rows, kind, profile, key, size);
-  if (band == BAND_NONE) {
-    evp_error(heap->ctx, "no memory for the bands of a heap census");
-    return EVP_ERROR;
-  }
-  census_add(&heap->census, band, bytes);
-  return EVP_OK;
-}
-
 static enum evp_status malformed(struct heap *heap)
 {
   evp_drop(heap->ctx, 1, "malformed");
   return EVP_OK;
 }
 
-static enum evp_status add_string(struct heap *heap, const struct evp_event *event)
+static enum evp_status add_row(struct heap *heap, const struct evp_event *event)
 {
-  struct evp_heap_prof_sample_string row;
-  if (!evp_read_heap_prof_sample_string(event, heap->dialect, &row)) return malformed(heap);
-  return add_row(heap, ROW_STRING, row.profile, row.label.data, row.label.size, row.residency);
-}
-
-static enum evp_status add_stack(struct heap *heap, const struct evp_event *event)
-{
-  struct evp_heap_prof_sample_cost_centre row;
-  if (!evp_read_heap_prof_sample_cost_centre(event, heap->dialect, &row)) return malformed(heap);
-  return add_row(heap, ROW_COST_CENTRE, row.profile, row.stack.data, 4 * row.stack.n, row.residency);
+  if (!heap->census.open) {
+    heap->orphans++;
+    return EVP_OK;
+  }
+  uint32_t band = rows_band(&heap->rows, event, heap->dialect);
+  if (band == ROW_MALFORMED) return malformed(heap);
+  if (band == BAND_NONE) {
+    evp_error(heap->ctx, "no memory for the bands of a heap census");
+    return EVP_ERROR;
+  }
+  census_add(&heap->census, band, evp_u64(event->data + 1));
+  return EVP_OK;
 }
 
 /* Before GHC 8.10 nothing says that a census is over but that something else follows in its buffer. */
@@ -211,9 +197,8 @@ static enum evp_status on_event(struct heap *heap, const struct evp_event *event
   if (event->time > heap->newest) heap->newest = event->time;
   switch (event->type) {
   case EVP_HEAP_PROF_SAMPLE_STRING:
-    return add_string(heap, event);
   case EVP_HEAP_PROF_SAMPLE_COST_CENTRE:
-    return add_stack(heap, event);
+    return add_row(heap, event);
   case EVP_HEAP_PROF_SAMPLE_BEGIN:
     return begin_census(heap, event->time, out);
   case EVP_HEAP_BIO_PROF_SAMPLE_BEGIN:

@@ -11,7 +11,7 @@ enum { KEY_MAX = 2048 };
 
 struct row { /* remembered */
   uint32_t key; /* where its bytes are */
-  uint16_t size, tag; /* the tag: kind and profile */
+  uint16_t size, tag; /* the tag: type of the event and profile */
   uint32_t band;
   uint32_t next; /* the row that came after it last time */
 };
@@ -150,7 +150,7 @@ static enum breakdown breakdown_of_stack(const struct rows *rows, uint8_t profil
   return said ? rows_breakdown(rows, profile) : BREAKDOWN_COST_CENTRE;
 }
 
-static void name_stack(struct rows *rows, uint8_t profile, const uint8_t *ids, size_t depth)
+static void name_stack(struct rows *rows, uint8_t profile, struct evp_ids stack)
 {
   struct band_name *name = &rows->name;
   band_name_init(name, breakdown_of_stack(rows, profile));
@@ -161,19 +161,25 @@ static void name_stack(struct rows *rows, uint8_t profile, const uint8_t *ids, s
   }
   struct label *label = &name->parts[BAND_LABEL];
   label_begin(label);
-  cost_centres_name(&rows->cost_centres, ids, depth, label);
+  cost_centres_name(&rows->cost_centres, stack, label);
   label_end(label);
 }
 
-static uint32_t work_out(struct rows *rows, enum row_kind kind, uint8_t profile, const void *key, size_t size)
+/* Reads the row with all checks; false: it is malformed. */
+static bool name_row(struct rows *rows, const struct evp_event *event, uint32_t dialect)
 {
-  if (kind == ROW_COST_CENTRE)
-    name_stack(rows, profile, key, size / 4);
-  else
-    name_string(rows, profile, key, size);
+  struct evp_heap_prof_sample_string string;
+  struct evp_heap_prof_sample_cost_centre stack;
+  if (event->type == EVP_HEAP_PROF_SAMPLE_COST_CENTRE) {
+    if (!evp_read_heap_prof_sample_cost_centre(event, dialect, &stack)) return false;
+    name_stack(rows, stack.profile, stack.stack);
+  } else {
+    if (!evp_read_heap_prof_sample_string(event, dialect, &string)) return false;
+    name_string(rows, string.profile, string.label.data, string.label.size);
+  }
   struct label *label = &rows->name.parts[BAND_LABEL];
   if (label->size == 0) set_label(&rows->name, "(empty)", strlen("(empty)"));
-  return census_band(rows->census, &rows->name);
+  return true;
 }
 
 /* --------------------------------------------------------------------------------------------- remember bands */
@@ -238,9 +244,33 @@ static void remember(struct rows *rows, uint64_t hash, uint16_t tag, const void 
   rows->last = number;
 }
 
-uint32_t rows_band(struct rows *rows, enum row_kind kind, uint8_t profile, const void *key, size_t size)
+static uint32_t find_row(const struct rows *rows, uint64_t hash, uint16_t tag, const uint8_t *key, size_t size)
 {
-  uint16_t tag = (uint16_t)(kind << 8 | profile);
+  uint32_t number;
+  for (size_t slot = hash_index_slot(&rows->index, hash);
+       (number = hash_index_at(&rows->index, slot)) != HASH_INDEX_NONE; slot++)
+    if (is_row(rows, number, tag, key, size)) return number;
+  return HASH_INDEX_NONE;
+}
+
+static uint32_t work_out(
+  struct rows *rows, const struct evp_event *event, uint32_t dialect, uint64_t hash, uint16_t tag, size_t size)
+{
+  if (!name_row(rows, event, dialect)) return ROW_MALFORMED;
+  uint64_t merged = rows->census->merged;
+  uint32_t band = census_band(rows->census, &rows->name);
+  bool is_own = rows->census->merged == merged; /* a row that found no place is looked for, and counted, again */
+  if (band != BAND_NONE && is_own) remember(rows, hash, tag, event->data + ROW_KEY, size, band);
+  return band;
+}
+
+/* A row whose bytes are known needs none of the checks: they were made when it was first seen. */
+uint32_t rows_band(struct rows *rows, const struct evp_event *event, uint32_t dialect)
+{
+  if (event->size < ROW_KEY) return ROW_MALFORMED;
+  const uint8_t *key = event->data + ROW_KEY;
+  size_t size = event->size - (size_t)ROW_KEY;
+  uint16_t tag = (uint16_t)((event->type & 0xff) << 8 | event->data[0]);
   if (rows->n > 0) {
     uint32_t expected = rows->items[rows->last].next;
     if (is_row(rows, expected, tag, key, size)) {
@@ -249,17 +279,9 @@ uint32_t rows_band(struct rows *rows, enum row_kind kind, uint8_t profile, const
     }
   }
   uint64_t hash = hash_bytes(key, size, rows->seed ^ tag);
-  uint32_t number;
-  for (size_t slot = hash_index_slot(&rows->index, hash);
-       (number = hash_index_at(&rows->index, slot)) != HASH_INDEX_NONE; slot++) {
-    if (!is_row(rows, number, tag, key, size)) continue;
-    rows->items[rows->last].next = number;
-    rows->last = number;
-    return rows->items[number].band;
-  }
-  uint64_t merged = rows->census->merged;
-  uint32_t band = work_out(rows, kind, profile, key, size);
-  bool is_own = rows->census->merged == merged; /* a row that found no place is looked for, and counted, again */
-  if (band != BAND_NONE && is_own) remember(rows, hash, tag, key, size, band);
-  return band;
+  uint32_t number = find_row(rows, hash, tag, key, size);
+  if (number == HASH_INDEX_NONE) return work_out(rows, event, dialect, hash, tag, size);
+  rows->items[rows->last].next = number;
+  rows->last = number;
+  return rows->items[number].band;
 }

@@ -13,8 +13,6 @@
 #include "cost_centres.h"
 #include "info_table.h"
 
-enum row_kind { ROW_STRING, ROW_COST_CENTRE };
-
 struct row_settings {
   bool addresses; /* keep those that no info table explains */
   bool forced; /* the option says the breakdown */
@@ -53,7 +51,9 @@ enum breakdown rows_breakdown(const struct rows *, uint8_t profile);
 /* When a census begins. `renumbered`: bands have new numbers. */
 void rows_begin(struct rows *, bool renumbered);
 
-/* The band of a row; key: its label, or the ids of its stack as they are on the wire. BAND_NONE: no memory. */
-uint32_t rows_band(struct rows *, enum row_kind, uint8_t profile, const void *key, size_t size);
+/* The band of a row: of HEAP_PROF_SAMPLE_STRING or HEAP_PROF_SAMPLE_COST_CENTRE. Both begin alike: profile, residency. */
+enum { ROW_KEY = 9 /* where in the payload begins what names the band */ };
+#define ROW_MALFORMED (BAND_NONE - 1)
+uint32_t rows_band(struct rows *, const struct evp_event *, uint32_t dialect); /* BAND_NONE: no memory */
 
 #endif

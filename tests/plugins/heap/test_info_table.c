@@ -196,7 +196,8 @@ START_TEST(cost_centres_are_redefined_only_if_they_change)
   for (uint32_t id = 2; id < 5000; id++) ck_assert(cost_centres_define(&centres, id, "Main", 4, "f", 1));
   struct label name;
   label_begin(&name);
-  cost_centres_name(&centres, (const uint8_t[]){0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0}, 3, &name);
+  const struct evp_ids stack = {(const uint8_t[]){0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0}, 3};
+  cost_centres_name(&centres, stack, &name);
   label_end(&name);
   ck_assert_str_eq(name.text, "0;Main.go;M\xef\xbf\xbd.x");
   ck_assert_uint_eq(centres.left_out, 0);
@@ -215,10 +216,10 @@ START_TEST(deep_stack_is_cut_with_a_hash)
   for (size_t i = 0; i < 255; i++) ids[4 * i + 3] = 7;
   struct label all, fewer;
   label_begin(&all);
-  cost_centres_name(&centres, ids, 255, &all);
+  cost_centres_name(&centres, (struct evp_ids){ids, 255}, &all);
   label_end(&all);
   label_begin(&fewer);
-  cost_centres_name(&centres, ids, 254, &fewer);
+  cost_centres_name(&centres, (struct evp_ids){ids, 254}, &fewer);
   label_end(&fewer);
   ck_assert_uint_eq(all.size, LABEL_MAX);
   ck_assert_str_ne(all.text, fewer.text);

@@ -347,6 +347,11 @@ void evp_late(struct evp_ctx *ctx, uint64_t events)
   ctx->filter.late += events;
 }
 
+void evp_tick_every(struct evp_ctx *ctx, uint64_t nanoseconds)
+{
+  ctx->filter.tick_every = nanoseconds;
+}
+
 void evp_want_event(struct evp_ctx *ctx, uint16_t type)
 {
   struct fake_filter *filter = &ctx->filter;

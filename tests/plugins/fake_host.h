@@ -31,6 +31,7 @@ struct fake_filter {
   void *self;
   struct fake_log *output; /* what it emitted, its stream is that of the input */
   uint64_t late; /* sum of evp_late() */
+  uint64_t tick_every; /* the last evp_tick_every() */
   uint64_t most_emitted; /* events that one call emitted at the most */
   size_t n_wanted;
   uint16_t wanted[256]; /* evp_want_event(), in order */

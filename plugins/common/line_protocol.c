@@ -1,4 +1,5 @@
 #include "line_protocol.h"
+#include "hash.h"
 #include "line_escape.h"
 #include "text.h"
 #include <math.h>
@@ -209,8 +210,7 @@ static const char *log_severity(uint16_t severity)
 /* 1 ns later than the last log of its series, if it has the same time. */
 static int64_t distinct_time(struct line_protocol *protocol, const uint8_t *key, size_t size, int64_t time)
 {
-  uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-  for (size_t i = 0; i < size; i++) hash = (hash ^ key[i]) * UINT64_C(0x100000001b3);
+  uint64_t hash = hash_name(key, size);
   struct log_series *series = NULL;
   for (size_t i = 0; i < LOG_SERIES && !series; i++)
     if (protocol->logs[i].hash == hash) series = &protocol->logs[i];
@@ -233,14 +233,26 @@ static bool put_log_key(struct evp_buf *out, const struct evp_batch *batch, cons
          put_tag(out, &(struct evp_label){"severity", log_severity(log->severity)});
 }
 
+/* What else is known of a log; not as tags, which would make series of it. */
+static bool put_attribute(struct evp_buf *out, const struct evp_label *label)
+{
+  static const char *const taken[] = {"message", "capability", "thread"};
+  if (!*label->key || is_reserved(label->key)) return true;
+  for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+    if (!strcmp(label->key, taken[i])) return true;
+  return text_put_char(out, ',') && line_escape_tag(out, label->key) && text_put_char(out, '=') &&
+         line_escape_string(out, label->value, strlen(label->value));
+}
+
 static bool put_log_fields(struct evp_buf *out, const struct evp_log *log)
 {
+  char number[TEXT_INTEGER_MAX + 1];
   bool good = text_put(out, " message=", 9) && line_escape_string(out, log->body, log->body_size);
-  if (good && log->cap != EVP_NO_CAP) good = text_printf(out, ",capability=%ui", log->cap);
-  if (good && log->thread) {
-    char number[TEXT_INTEGER_MAX + 1];
-    good = text_put(out, ",thread=", 8) && text_put(out, number, format_count(number, log->thread));
-  }
+  if (good && log->cap != EVP_NO_CAP)
+    good = text_put_string(out, ",capability=") && text_put(out, number, format_count(number, log->cap));
+  if (good && log->thread)
+    good = text_put_string(out, ",thread=") && text_put(out, number, format_count(number, log->thread));
+  for (uint32_t i = 0; good && i < log->n_attributes; i++) good = put_attribute(out, &log->attributes[i]);
   return good;
 }
 

@@ -1,4 +1,5 @@
 #include "metric_host.h"
+#include "option_values.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@ struct host_text {
 /* The three opaque types of the contract are one: there is one instance, one stream, one place to emit. */
 struct metric_host {
   void *self;
+  char *values; /* of its options */
   struct host_series *series;
   struct host_text output;
   bool wanted[65536], declared[65536], declares;
@@ -99,80 +101,6 @@ size_t metric_host_open_series(const struct metric_host *host)
   return n;
 }
 
-/* --------------------------------------------------------------------------------------------------- options */
-
-static uint64_t parse_size(const char *value)
-{
-  char *unit;
-  uint64_t size = strtoull(value, &unit, 10);
-  if (strcmp(unit, "KiB") == 0) return size << 10;
-  return strcmp(unit, "MiB") == 0 ? size << 20 : size;
-}
-
-static int parse_choice(const struct evp_option *option, const char *value)
-{
-  for (int i = 0; option->choices[i]; i++)
-    if (strcmp(option->choices[i], value) == 0) return i;
-  abort();
-}
-
-static void set_option(const struct evp_option *option, uint8_t *members, const char *value)
-{
-  void *member = members + option->offset;
-  switch (option->type) {
-  case EVP_T_BOOL:
-    *(bool *)member = strcmp(value, "true") == 0;
-    break;
-  case EVP_T_INT:
-    *(int64_t *)member = strtoll(value, NULL, 10);
-    break;
-  case EVP_T_SIZE:
-    *(uint64_t *)member = parse_size(value);
-    break;
-  case EVP_T_STRING:
-    *(const char **)member = value;
-    break;
-  case EVP_T_CHOICE:
-    *(int *)member = parse_choice(option, value);
-    break;
-  default:
-    abort();
-  }
-}
-
-static void set_defaults(const struct evp_option *table, uint8_t *members)
-{
-  for (; table && table->key; table++) {
-    if (table->type == EVP_T_GROUP)
-      set_defaults(table->group, members + table->offset);
-    else if (table->value)
-      set_option(table, members, table->value);
-  }
-}
-
-static void set_by_name(const struct evp_option *table, uint8_t *members, const char *key, const char *value)
-{
-  size_t size = strcspn(key, ".=");
-  for (; table->key; table++) {
-    if (strlen(table->key) != size || strncmp(table->key, key, size) != 0) continue;
-    if (table->type == EVP_T_GROUP)
-      set_by_name(table->group, members + table->offset, key + size + 1, value);
-    else
-      set_option(table, members, value);
-    return;
-  }
-  abort(); /* a test's mistake */
-}
-
-static void set_all(uint8_t *members, const char *options)
-{
-  char *copy = strdup(options);
-  char *rest = NULL;
-  for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
-    set_by_name(evp_plugin_entry.options, members, word, strchr(word, '=') + 1);
-  free(copy);
-}
-
 /* -------------------------------------------------------------------------------------------------- instance */
 
 struct metric_host *metric_host_new(const char *options, char **said)
@@ -180,8 +108,7 @@ struct metric_host *metric_host_new(const char *options, char **said)
   struct metric_host *host = calloc(1, sizeof *host);
   if (!host) abort();
   host->self = calloc(1, evp_plugin_entry.instance_size);
-  set_defaults(evp_plugin_entry.options, host->self);
-  set_all(host->self, options);
+  host->values = option_values_set(evp_plugin_entry.options, host->self, options);
   if (evp_plugin_entry.create(host->self, (struct evp_ctx *)(void *)host) == EVP_OK) return host;
   if (said) *said = strdup(metric_host_output(host));
   metric_host_free(host);
@@ -199,6 +126,7 @@ void metric_host_free(struct metric_host *host)
   }
   free(host->output.bytes);
   free(host->self);
+  option_values_free(host->values);
   free(host);
 }
 

@@ -119,7 +119,7 @@ static void *lane_main(void *argument)
       source_turn(lane->sources[i], watched->readable || watched->always);
       watch(lane, i);
     }
-    wait_for_work(lane);
+    if (!all_done(lane)) wait_for_work(lane);
   }
   atomic_fetch_sub(&lane->engine->lanes_running, 1);
   engine_wake(lane->engine);

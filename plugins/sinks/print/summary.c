@@ -182,8 +182,9 @@ static void add_metrics(struct summary *summary, struct source *source, const st
     else if (!ends_with(name, "_info") && strcmp(name, "ghc_heap_profiled_bytes")) /* the sum: with the bands */
       set_row(summary, source, metric);
   }
+  /* A census of nothing but zeros takes back the bands of a stream that ended: people want the last real one. */
   bool complete = !(batch->flags & EVP_BATCH_MORE);
-  if (complete && source->next.time) source->census = source->next;
+  if (complete && source->next.bands) source->census = source->next;
 }
 
 static void add_logs(struct source *source, const struct evp_batch *batch)

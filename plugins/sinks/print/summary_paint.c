@@ -1,6 +1,7 @@
 #include "summary_state.h"
 #include "text.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"
 
-enum { NAME_CELLS = 28, VALUE_CELLS = 12, CHANGE_CELLS = 16 };
+enum { NAME_CELLS = 28, NAME_MOST = 60, VALUE_CELLS = 12, CHANGE_CELLS = 16 };
 
 struct picture {
   struct evp_buf *out;
@@ -130,10 +131,12 @@ static void put_change(struct picture *picture, double change, const char *unit)
   put_style(picture, PLAIN);
 }
 
+#define SHORTEST 0.25
+
 static void put_rate(struct picture *picture, double change, const char *unit)
 {
   char number[64], text[80];
-  if (picture->seconds <= 0) return;
+  if (picture->seconds < SHORTEST) return; /* the last picture may come right after the one before */
   double rate = change / picture->seconds;
   format_value(number, sizeof number, strcmp(unit, "") ? rate : round(rate), unit);
   snprintf(text, sizeof text, "%s/s", number);
@@ -190,21 +193,46 @@ static void put_clock(struct picture *picture, int64_t unix_time)
   if (gmtime_r(&seconds, &utc) && strftime(text, sizeof text, "%H:%M:%SZ", &utc)) put(picture, text);
 }
 
+static unsigned cells_of_text(struct picture *picture, const char *text)
+{
+  struct evp_buf part = {0};
+  unsigned used = 0;
+  picture->good = picture->good && terminal_put_cells(&part, text, strlen(text), UINT_MAX, &used);
+  text_free(&part);
+  return used;
+}
+
+/* Of a name that is too long the end tells more: package:Module.Constructor. */
+static void put_end_of_name(struct picture *picture, const char *name, unsigned cells)
+{
+  bool cut = false;
+  while (*name && cells_of_text(picture, name) > cells - cut) {
+    cut = true;
+    do name++;
+    while ((*name & 0xc0) == 0x80); /* within a character */
+  }
+  if (cut) put(picture, picture->terminal->utf8 ? "\u2026" : "~");
+  put_column(picture, name, cells - cut, false);
+}
+
 static void put_band(struct picture *picture, const struct census *census, const struct band *band)
 {
-  enum { PERCENT_CELLS = 9 };
+  enum { INDENT = 4, PERCENT_CELLS = 9, BAR_CELLS = 20, BAR_MOST = 60, NUMBERS = VALUE_CELLS + PERCENT_CELLS + 1 };
   char number[64];
-  unsigned taken = 4 + NAME_CELLS - 2 + VALUE_CELLS + PERCENT_CELLS + 1;
-  unsigned room = picture->terminal->width > taken ? picture->terminal->width - taken : 0;
+  unsigned width = picture->terminal->width;
+  unsigned name = NAME_CELLS + 2 - INDENT;
+  if (width > INDENT + name + NUMBERS + BAR_CELLS) name = width - INDENT - NUMBERS - BAR_CELLS;
+  if (name > NAME_MOST) name = NAME_MOST;
+  unsigned taken = INDENT + name + NUMBERS;
+  unsigned room = width > taken ? width - taken : 0;
   put(picture, "    ");
-  put_column(picture, band->name, NAME_CELLS - 3, false);
-  put(picture, " ");
+  put_end_of_name(picture, band->name, name);
   format_bytes(number, sizeof number, (double)band->bytes);
   put_column(picture, number, VALUE_CELLS, true);
   snprintf(number, sizeof number, "%.1f %%", 100 * (double)band->bytes / (double)census->sum);
   put_column(picture, number, PERCENT_CELLS, true);
   put(picture, " ");
-  put_bar(picture, (double)band->bytes / (double)census->largest[0].bytes, room < 60 ? room : 60);
+  put_bar(picture, (double)band->bytes / (double)census->largest[0].bytes, room < BAR_MOST ? room : BAR_MOST);
   end_line(picture);
 }
 

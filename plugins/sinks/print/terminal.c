@@ -139,5 +139,7 @@ bool terminal_replace(struct evp_buf *out, const struct terminal *terminal, cons
 bool terminal_leave(struct evp_buf *out, const struct terminal *terminal, const char *text, size_t size)
 {
   unsigned lines;
-  return put_picture(out, terminal, text, size, &lines) && text_put_string(out, "\r\n\033[?25h");
+  struct terminal endless = *terminal;
+  endless.height = 0; /* it may scroll now */
+  return put_picture(out, &endless, text, size, &lines) && text_put_string(out, "\r\n\033[?25h");
 }

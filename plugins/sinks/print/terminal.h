@@ -20,9 +20,10 @@ struct terminal {
 
 void terminal_look(struct terminal *, int fd);
 
-/* Both cut the lines (of printable text and SGR sequences) to the width, and the picture to the height. */
+/* Both cut the lines (of printable text and SGR sequences) to the width. The first leaves the cursor above the picture, and
+   cuts that to the height; the second is for the last one, and leaves it below. */
 bool terminal_replace(struct evp_buf *, const struct terminal *, const char *text, size_t size);
-bool terminal_leave(struct evp_buf *, const struct terminal *, const char *text, size_t size); /* the cursor is below */
+bool terminal_leave(struct evp_buf *, const struct terminal *, const char *text, size_t size);
 
 /* Appends at most `cells` cells of a text, its control characters replaced; *used is how many they are. */
 bool terminal_put_cells(struct evp_buf *, const char *text, size_t size, unsigned cells, unsigned *used);

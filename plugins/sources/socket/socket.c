@@ -165,7 +165,6 @@ static enum evp_status connected(struct socket_source *source, int *fd)
   source->next = NULL; /* the next connection begins with the first address */
   complaint_over(&source->complaint);
   evp_source_can_wait(source->ctx, false); /* what we do not read piles up in the program's memory */
-  evp_info(source->ctx, "connected to %s", where(source));
   *fd = source->fd;
   return EVP_OK;
 }

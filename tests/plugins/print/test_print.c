@@ -287,7 +287,7 @@ START_TEST(the_summary_elsewhere_is_a_block_when_there_is_news)
                       "  events                                 1\n"
                       "  heap live                        1.0 MiB\n"
                       "  census by closure_type at 00:00:01Z: 1.2 MiB in 13 bands\n"
-                      "    B0                           100.0 KiB    8.2 % ";
+                      "    B0                                   100.0 KiB    8.2 % ";
   ck_assert_msg(!strncmp(text, first, strlen(first)), "%s", text);
   ck_assert_ptr_nonnull(strstr(text, "    B9 "));
   ck_assert_ptr_null(strstr(text, "    B10 "));

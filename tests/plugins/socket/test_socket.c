@@ -221,7 +221,7 @@ START_TEST(tcp_with_keep_alive)
   ck_assert_int_eq(connect_patiently(&fd, 0), EVP_OK);
   ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size), 0);
   ck_assert_int_eq(value, 1);
-  ck_assert_ptr_nonnull(strstr(sink_host_said(host), "info connected to 127.0.0.1:"));
+  ck_assert_str_eq(sink_host_said(host), "");
 }
 END_TEST
 

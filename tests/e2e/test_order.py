@@ -14,6 +14,15 @@ sinks:
   text: {plugin: print, from: ordered, format: {{format}}}
 """
 
+LIVE = """
+sources:
+  app: {plugin: socket, unix: {{path}}}
+filters:
+  ordered: {plugin: sort, from: app}
+sinks:
+  text: {plugin: print, from: ordered, format: json}
+"""
+
 SELECT = """
 sources:
   log: {plugin: file, path: {{path}}}
@@ -64,6 +73,19 @@ class Order(harness.Case):
         for path in harness.eventlogs(smaller_than=2_000_000):
             with self.subTest(log=path.name):
                 self.assertEqual(self.printed(path, memory="64KiB"), self.printed(path))
+
+    def test_live(self):
+        """A program that is still running: all it sent comes out in order, though the stream does not end."""
+        path = harness.eventlog("par-966-N3-qg.eventlog")  # 345 blocks of four buffers, flushed each 10 ms
+        server = self.replay(path, "--pace", "realtime", "--now", "--end", "hold")
+        process = self.evpipe(harness.copies(LIVE, path=server.path))
+        expected = [identity(record) for record in records_in_order(path)]
+        harness.wait_for(lambda: f"{len(expected)} events of {process.out().count(b'{')}: {process.err()}",
+                         lambda: process.out().count(b"\n") == len(expected))
+        self.assertTrue(server.running())
+        process.stop()
+        printed = [(event["time"], event["type"], event["cap"]) for event in harness.json_lines(process.out())]
+        self.assertEqual(printed, expected)
 
     def test_sizes_of_7_0_are_not_decoded(self):
         """ghc-events prints the header's description for a layout that it no longer knows; JSON has the fields."""

@@ -183,14 +183,14 @@ static void give_back(struct spill *spill, uint64_t begin, uint64_t end)
 static void replace_runs(struct spill *spill, size_t first, uint64_t begin, unsigned level)
 {
   for (size_t i = first; i < spill->n_runs; i++) free(spill->runs[i].buffer);
-  spill->runs[first] = (struct spill_run){.begin = begin, .end = spill->end, .level = level};
+  spill->runs[first] = (struct spill_run){.start = begin, .begin = begin, .end = spill->end, .level = level};
   spill->n_runs = first + 1;
 }
 
 /* The runs from `first` on become one. They lie one behind the other in the file, and nothing lies behind them. */
 static bool merge_runs(struct spill *spill, size_t first)
 {
-  uint64_t old_begin = spill->runs[first].begin, old_end = spill->end;
+  uint64_t old_start = spill->runs[first].start, old_end = spill->end;
   unsigned level = spill->runs[first].level + 1;
   if (!make_heap(spill, first, spill->n_runs)) return false;
   while (spill->n_heap) {
@@ -199,7 +199,7 @@ static bool merge_runs(struct spill *spill, size_t first)
   }
   if (!write_out(spill)) return false;
   replace_runs(spill, first, old_end, level);
-  give_back(spill, old_begin, old_end);
+  give_back(spill, old_start, old_end);
   return true;
 }
 
@@ -230,7 +230,7 @@ bool spill_begin(struct spill *spill)
     spill->runs = runs;
     spill->capacity = capacity;
   }
-  spill->runs[spill->n_runs++] = (struct spill_run){.begin = spill->end, .end = spill->end};
+  spill->runs[spill->n_runs++] = (struct spill_run){.start = spill->end, .begin = spill->end, .end = spill->end};
   spill->ready = false;
   return true;
 }

@@ -14,7 +14,8 @@
 enum { SPILL_FAN_IN = 32, SPILL_BUFFER = 128 * 1024 };
 
 struct spill_run {
-  uint64_t begin, end; /* of what lies in the file and was not read yet */
+  uint64_t start; /* its place in the file */
+  uint64_t begin, end; /* of what was not read yet */
   unsigned level; /* how often it was merged */
   uint8_t *buffer; /* from the file; NULL until it is needed */
   size_t at, filled; /* the event at hand begins at buffer[at]; at == filled: the run is over */

@@ -1,11 +1,155 @@
+/* main.c: the command line. */
+#include "config/diagnostics.h"
 #include "config/pipeline.h"
 #include "engine/engine.h"
+#include "log.h"
+#include "plugin/build_paths.h"
+#include "plugin/loader.h"
+#include <getopt.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { PATH_ROOM = 4096, EXIT_USAGE = 2 };
+
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_GRAPH };
+
+struct arguments {
+  enum action action;
+  const char *config;
+  struct plugin_finder *finder;
+  enum log_level level;
+  enum log_format format;
+};
+
+static const char help[] =
+  "usage: evpipe -c FILE [option...]\n"
+  "\n"
+  "  -c, --config FILE      run this pipeline; a bare name such as \"show\" is an installed recipe\n"
+  "      --check            only check it: all errors, exit status 2 if there are any; touches nothing\n"
+  "      --graph            print it as a picture (Graphviz DOT)\n"
+  "      --plugin-dir DIR   look for plugins here first (repeatable; then EVPIPE_PLUGIN_PATH, then the install)\n"
+  "      --log-level LEVEL  error, warning, info or debug (default: info)\n"
+  "      --log-format FORM  text or json (default: text)\n"
+  "      --version, --help\n"
+  "\n"
+  "exit status: 0 done; 1 a node failed, or data could not be delivered; 2 wrong usage or configuration;\n"
+  "3 an input that ends by itself was damaged.\n";
+
+static int usage(const char *problem, const char *word)
+{
+  fprintf(stderr, "evpipe: %s%s%s; see evpipe --help\n", problem, word ? ": " : "", word ? word : "");
+  return EXIT_USAGE;
+}
+
+/* A bare name is a recipe: beside the program (a moved prefix, or a build that was not installed), or installed. */
+static const char *find_config(const char *name, char *path, size_t size)
+{
+  char program[PATH_ROOM];
+  ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+  program[n > 0 ? n : 0] = '\0';
+  if (strchr(name, '/') || strchr(name, '.') || !access(name, F_OK)) return name;
+  const char *bin = dirname(program);
+  const char *const folders[] = {RECIPE_DIR_FROM_BIN, "../../config", "../config"};
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    snprintf(path, size, "%s/%s/%s.yaml", bin, folders[i], name);
+    if (!access(path, F_OK)) return path;
+  }
+  snprintf(path, size, "%s/%s.yaml", RECIPE_DIR, name);
+  return access(path, F_OK) ? name : path;
+}
+
+static int run_pipeline(const struct arguments *arguments, const struct pipeline *pipeline, struct diagnostics *found)
+{
+  switch (arguments->action) {
+  case ACTION_CHECK:
+    return engine_check(pipeline, found) ? 0 : EXIT_USAGE;
+  case ACTION_GRAPH:
+    pipeline_print_graph(pipeline, stdout);
+    return 0;
+  case ACTION_RUN:
+    break;
+  }
+  diagnostics_print(found, stderr); /* warnings, before it runs */
+  int status = engine_run(pipeline, found);
+  return status;
+}
+
+static int with_config(const struct arguments *arguments)
+{
+  char path[PATH_ROOM * 2];
+  if (!arguments->config) return usage("name a pipeline with -c FILE", NULL);
+  const char *config = find_config(arguments->config, path, sizeof path);
+  struct diagnostics *found = diagnostics_new(config);
+  if (!found) return usage("no memory", NULL);
+  struct pipeline *pipeline = pipeline_load(config, arguments->finder, found);
+  int status = pipeline->broken ? EXIT_USAGE : run_pipeline(arguments, pipeline, found);
+  if (status == EXIT_USAGE || arguments->action != ACTION_RUN) diagnostics_print(found, stderr);
+  diagnostics_free(found);
+  pipeline_free(pipeline);
+  return status;
+}
+
+enum long_option { OPT_CHECK = 256, OPT_GRAPH, OPT_PLUGIN_DIR, OPT_LOG_LEVEL, OPT_LOG_FORMAT, OPT_VERSION };
+
+static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
+  {"check", no_argument, NULL, OPT_CHECK}, {"graph", no_argument, NULL, OPT_GRAPH},
+  {"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR}, {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+  {"log-format", required_argument, NULL, OPT_LOG_FORMAT}, {"version", no_argument, NULL, OPT_VERSION},
+  {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+
+static bool parse_format(const char *word, enum log_format *format)
+{
+  if (!strcmp(word, "text")) return *format = LOG_FORMAT_TEXT, true;
+  if (!strcmp(word, "json")) return *format = LOG_FORMAT_JSON, true;
+  return false;
+}
+
+/* The exit status, or -1 to go on. */
+static int take_option(struct arguments *arguments, int option)
+{
+  switch (option) {
+  case 'c':
+    arguments->config = optarg;
+    return -1;
+  case OPT_CHECK:
+    arguments->action = ACTION_CHECK;
+    return -1;
+  case OPT_GRAPH:
+    arguments->action = ACTION_GRAPH;
+    return -1;
+  case OPT_PLUGIN_DIR:
+    plugin_finder_add_dir(arguments->finder, optarg);
+    return -1;
+  case OPT_LOG_LEVEL:
+    if (log_level_parse(optarg, &arguments->level)) return -1;
+    return usage("--log-level is error, warning, info or debug, not", optarg);
+  case OPT_LOG_FORMAT:
+    if (parse_format(optarg, &arguments->format)) return -1;
+    return usage("--log-format is text or json, not", optarg);
+  case OPT_VERSION:
+    printf("evpipe %s (plugin ABI %u)\n", VERSION, EVP_ABI);
+    return 0;
+  case 'h':
+    fputs(help, stdout);
+    return 0;
+  default:
+    return usage("wrong option", NULL); /* getopt said which */
+  }
+}
 
 int main(int argc, char **argv)
 {
-  const char *file = argc > 2 && !strcmp(argv[1], "-c") ? argv[2] : NULL;
-  if (!file) return 2;
-  struct pipeline *pipeline = pipeline_load(file, NULL, NULL);
-  return pipeline ? engine_run(pipeline, (struct diagnostics *)pipeline) : 2;
+  if (argc > 1 && !strcmp(argv[1], "ctl")) return usage("'ctl' is not in this version", NULL);
+  struct arguments arguments = {.finder = plugin_finder_new(), .level = LOG_LEVEL_INFO};
+  int option, status = -1;
+  while (status < 0 && (option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1)
+    status = take_option(&arguments, option);
+  if (status < 0 && optind < argc) status = usage("not understood", argv[optind]);
+  log_configure(arguments.level, arguments.format);
+  if (status < 0) status = with_config(&arguments);
+  plugin_finder_free(arguments.finder);
+  return status;
 }

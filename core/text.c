@@ -20,12 +20,17 @@ static size_t character(const uint8_t *text, size_t size)
   return length;
 }
 
-bool text_is_utf8(const char *text, size_t size)
+size_t text_valid_prefix(const char *text, size_t size)
 {
   const uint8_t *bytes = (const uint8_t *)text;
-  for (size_t at = 0, length; at < size; at += length)
-    if (!(length = character(bytes + at, size - at))) return false;
-  return true;
+  size_t at = 0;
+  for (size_t length; at < size && (length = character(bytes + at, size - at)); at += length) {}
+  return at;
+}
+
+bool text_is_utf8(const char *text, size_t size)
+{
+  return text_valid_prefix(text, size) == size;
 }
 
 char *text_make_utf8(const char *text, size_t size, size_t *made)

@@ -14,37 +14,49 @@
 enum when_full { WHEN_FULL_AUTO, WHEN_FULL_DROP_OLDEST, WHEN_FULL_DROP_NEWEST, WHEN_FULL_WAIT };
 enum clock_mode { CLOCK_RECORDED, CLOCK_NOW };
 
-/* The core's keys, one struct for each part, bound by option tables of the core like a plugin's own. Durations are ns,
-   sizes bytes. */
+/* The core's keys, bound by option tables of the core (core_options.h) as a plugin's own are. Durations are ns, sizes
+   bytes. */
+struct reconnect_settings {
+  uint64_t initial, max;
+};
+
+struct hold_settings {
+  uint64_t max_size, max_delay;
+};
+
+struct prologue_settings {
+  uint64_t max_memory, max_size;
+};
+
 struct source_settings {
   struct evp_map labels; /* `service` is always there */
-  struct {
-    uint64_t initial, max;
-  } reconnect;
-  struct {
-    uint64_t max_size, max_delay;
-  } hold;
-  struct {
-    uint64_t max_memory, max_size;
-  } prologue;
-  bool controllable;
+  struct reconnect_settings reconnect;
+  struct hold_settings hold;
+  struct prologue_settings prologue;
+  const char *pace_text; /* as written: `max`, `realtime`, `2x` */
   double pace; /* 0: as fast as it goes; 1: as recorded; N: N times as fast */
   int clock; /* enum clock_mode */
 };
 
+struct queue_settings {
+  uint64_t max_size;
+  int when_full; /* enum when_full */
+};
+
+struct batch_settings {
+  int64_t max_items;
+  uint64_t max_size, max_delay;
+};
+
+struct retry_settings {
+  uint64_t initial, max, give_up; /* give_up: EVP_NEVER, or ns since the first try */
+  double jitter;
+};
+
 struct sink_settings {
-  struct {
-    uint64_t max_size;
-    int when_full;
-  } queue; /* enum when_full */
-  struct {
-    int64_t max_items;
-    uint64_t max_size, max_delay;
-  } batch;
-  struct {
-    uint64_t initial, max, give_up;
-    double jitter;
-  } retry; /* give_up: EVP_NEVER, or ns since the first try */
+  struct queue_settings queue;
+  struct batch_settings batch;
+  struct retry_settings retry;
   uint64_t timeout;
 };
 
@@ -65,7 +77,7 @@ struct pipeline_node {
   uint32_t output; /* union of what others take from it */
   struct source_settings source;
   struct sink_settings sink;
-  const struct config_node *yaml; /* where to point errors at: pipeline_option_error() */
+  const struct config_node *yaml, *yaml_name; /* where to point errors at: pipeline_option_error() */
 };
 
 struct pipeline {
@@ -74,13 +86,17 @@ struct pipeline {
   int64_t lanes; /* 0: choose */
   uint64_t shutdown_timeout; /* ns */
   const char *path; /* of the YAML */
+  bool broken; /* there were errors */
+  struct config_memory *memory; /* everything above */
 };
 
 struct diagnostics; /* diagnostics.h */
-struct plugin_finder; /* loader.h */
+struct plugin_finder; /* plugin/loader.h */
+struct config_memory; /* memory.h */
 
-/* Reads, substitutes, binds and checks a configuration. All errors go to `diagnostics`; NULL if there was one. Does
-   not call create(): the engine does (engine_check), reporting option errors through pipeline_option_error(). */
+/* Reads, substitutes, binds and checks a configuration. All errors go to `diagnostics`; `broken` if there was one: then
+   it may not be run, only freed, after the diagnostics were printed. Does not call create(): the engine does, reporting
+   option errors through pipeline_option_error(). */
 struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, struct diagnostics *diagnostics);
 void pipeline_free(struct pipeline *);
 

@@ -488,12 +488,17 @@ static bool begin_sink(struct flow *flow, struct node *node)
 static bool make_nodes(struct flow *flow)
 {
   struct engine *engine = flow->engine;
-  for (unsigned i = 0; i < engine->n_nodes; i++) {
+  bool *reached = calloc(engine->n_nodes, sizeof *reached);
+  if (!reached) return false;
+  graph_mark_reached(engine, flow->source, reached);
+  bool ok = true;
+  for (unsigned i = 0; ok && i < engine->n_nodes; i++) {
     struct node *node = &engine->nodes[i];
-    if (node == flow->source || !graph_reaches(engine, flow->source, node)) continue;
-    if (node->config->kind == EVP_SINK ? !begin_sink(flow, node) : !make_stage(flow, node)) return false;
+    if (node == flow->source || !reached[i]) continue;
+    ok = node->config->kind == EVP_SINK ? begin_sink(flow, node) : make_stage(flow, node);
   }
-  return true;
+  free(reached);
+  return ok;
 }
 
 struct flow *flow_new(struct engine *engine, struct node *source, struct evp_stream *stream, int64_t modified)

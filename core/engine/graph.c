@@ -81,10 +81,12 @@ bool graph_connect(struct engine *engine)
   return true;
 }
 
-bool graph_reaches(const struct engine *engine, const struct node *from, const struct node *to)
+/* One pass is enough: each node comes after all that it takes from. */
+void graph_mark_reached(const struct engine *engine, const struct node *from, bool *reached)
 {
-  if (from == to) return true;
-  for (uint32_t k = 0; k < to->config->n_edges; k++)
-    if (graph_reaches(engine, from, &engine->nodes[to->config->edges[k].from])) return true;
-  return false;
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    const struct pipeline_node *config = engine->nodes[i].config;
+    reached[i] = &engine->nodes[i] == from;
+    for (uint32_t k = 0; k < config->n_edges; k++) reached[i] = reached[i] || reached[config->edges[k].from];
+  }
 }

@@ -10,7 +10,7 @@ struct engine;
    False: no memory (reported). */
 bool graph_connect(struct engine *);
 
-/* Is there a way from this node to that one? */
-bool graph_reaches(const struct engine *, const struct node *from, const struct node *to);
+/* Sets reached[i] for every node to which there is a way from this one, itself included. The array has room for all. */
+void graph_mark_reached(const struct engine *, const struct node *from, bool *reached);
 
 #endif

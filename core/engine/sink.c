@@ -240,7 +240,9 @@ static void take_batch(struct sink *sink, struct queue_entry entry)
   case EVP_REJECT:
     drop_batch(sink, batch, "rejected");
     break;
-  case EVP_END: end_quietly(sink); break;
+  case EVP_END:
+    end_quietly(sink);
+    break;
   case EVP_ERROR:
   default:
     drop_batch(sink, batch, "node_failed");
@@ -285,7 +287,9 @@ static void flush(struct sink *sink)
   switch (sink->plugin->flush(sink->ctx->self)) {
   case EVP_OK:
     break;
-  case EVP_END: end_quietly(sink); break;
+  case EVP_END:
+    end_quietly(sink);
+    break;
   default:
     node_fail(sink->node, "flush");
   }
@@ -300,7 +304,9 @@ static void tick(struct sink *sink, uint64_t now)
   switch (sink->plugin->tick(ctx->self, now, NULL)) {
   case EVP_OK:
     break;
-  case EVP_END: end_quietly(sink); break;
+  case EVP_END:
+    end_quietly(sink);
+    break;
   default:
     node_fail(sink->node, "tick");
   }

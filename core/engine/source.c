@@ -606,16 +606,26 @@ static bool wants_census(const struct node *node)
          event_set_has(&node->named, EVP_HEAP_PROF_SAMPLE_BEGIN);
 }
 
-bool source_start(struct source *source)
+/* What those behind it need of the decoder. */
+static bool learn_wants(struct source *source)
 {
   struct engine *engine = source->node->engine;
+  bool *reached = calloc(engine->n_nodes, sizeof *reached);
+  if (!reached) return false;
+  graph_mark_reached(engine, source->node, reached);
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     struct node *node = &engine->nodes[i];
-    if (!graph_reaches(engine, source->node, node)) continue;
+    if (!reached[i]) continue;
     source->prologue_wanted = source->prologue_wanted || node->wants_prologue;
     source->census_wanted = source->census_wanted || (node->config->output & EVP_METRICS && wants_census(node));
   }
-  if (source->plugin->start && source->plugin->start(source->ctx->self) != EVP_OK) {
+  free(reached);
+  return true;
+}
+
+bool source_start(struct source *source)
+{
+  if (!learn_wants(source) || (source->plugin->start && source->plugin->start(source->ctx->self) != EVP_OK)) {
     node_fail(source->node, "start");
     return false;
   }

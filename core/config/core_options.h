@@ -1,0 +1,27 @@
+/* core_options.h: the keys that the core gives to every node, as option tables like a plugin's own. */
+#ifndef EVPIPE_CONFIG_CORE_OPTIONS_H
+#define EVPIPE_CONFIG_CORE_OPTIONS_H
+
+#include "config/pipeline.h"
+
+/* Keys that a node has before anything else. */
+struct node_keys {
+  const char *plugin;
+  struct evp_strings from, signals;
+};
+
+struct top_keys {
+  int64_t lanes;
+  uint64_t shutdown_timeout;
+};
+
+extern const struct evp_option top_options[]; /* struct top_keys */
+extern const struct evp_option source_node_options[], consumer_node_options[]; /* struct node_keys */
+extern const struct evp_option source_options[]; /* struct source_settings */
+extern const struct evp_option sink_options[]; /* struct sink_settings: of every sink */
+extern const struct evp_option delivering_options[]; /* struct sink_settings: of one that delivers, besides */
+
+/* Keys of the frame that this version refuses by name. */
+extern const char *const later_top_keys[], *const later_source_keys[], *const later_sink_keys[];
+
+#endif

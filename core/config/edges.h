@@ -1,0 +1,21 @@
+/* edges.h: who takes from whom: names to nodes, signals of each edge, order, and what is wrong with the graph. */
+#ifndef EVPIPE_CONFIG_EDGES_H
+#define EVPIPE_CONFIG_EDGES_H
+
+#include "config/pipeline.h"
+#include "config/tree.h"
+
+/* What a node says of its edges. */
+struct edge_request {
+  struct pipeline_node *node;
+  struct evp_strings from, signals;
+};
+
+/* Fills in the nodes' edges, inputs and outputs and puts the nodes in order. requests[i] is of nodes[i]. False: errors
+   were told. `whole` is where the pipeline begins. */
+bool edges_resolve(struct pipeline *, const struct edge_request *requests, struct config_memory *,
+  struct plugin_finder *, struct diagnostics *, struct place whole);
+
+const char *signal_name(uint32_t signal); /* of one bit: "bytes" */
+
+#endif

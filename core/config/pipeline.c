@@ -1,0 +1,373 @@
+#include "config/pipeline.h"
+#include "config/core_options.h"
+#include "config/edges.h"
+#include "config/options.h"
+#include "config/units.h"
+#include "plugin/loader.h"
+#include <ctype.h>
+#include <libgen.h>
+#include <string.h>
+
+/* What is needed while a configuration is read. */
+struct loading {
+  struct pipeline *pipeline;
+  struct config_memory *memory;
+  struct diagnostics *diagnostics;
+  struct plugin_finder *finder;
+  const char *base; /* the YAML's folder */
+  bool ok;
+};
+
+static const char *const sections[] = {"", "sources", "filters", "sinks"};
+
+static void error_at(struct loading *loading, struct place place, const char *text)
+{
+  diagnostics_error(loading->diagnostics, place, "%s", text);
+  loading->ok = false;
+}
+
+/* --------------------------------------------------------------------------------------------------------- a node */
+
+static bool is_node_name(const char *name)
+{
+  if (!islower((unsigned char)name[0])) return false;
+  for (; *name; name++)
+    if (!islower((unsigned char)*name) && !isdigit((unsigned char)*name) && *name != '_' && *name != '-') return false;
+  return true;
+}
+
+static const struct pipeline_node *node_named(const struct pipeline *pipeline, const char *name)
+{
+  for (uint32_t i = 0; i < pipeline->n_nodes; i++)
+    if (!strcmp(pipeline->nodes[i].name, name)) return &pipeline->nodes[i];
+  return NULL;
+}
+
+static void check_name(struct loading *loading, const struct config_node *key)
+{
+  if (!is_node_name(key->text))
+    error_at(loading, key->place,
+      config_format(loading->memory,
+        "'%s' is no name of a node: it begins with a letter, and has lower-case letters, digits, - and _", key->text));
+  const struct pipeline_node *other = node_named(loading->pipeline, key->text);
+  if (other)
+    error_at(loading, key->place,
+      config_format(loading->memory, "'%s' is the name of a %s already (%s); all nodes share one name space", key->text,
+        plugin_kind_name(other->kind), other->place));
+}
+
+static const struct evp_plugin *load_plugin(
+  struct loading *loading, const struct pipeline_node *node, const struct config_node *mapping)
+{
+  const struct config_pair *pair = tree_find(mapping, "plugin");
+  if (!pair || pair->value.kind != CONFIG_SCALAR) return NULL; /* the binder says so */
+  const char *error;
+  const struct evp_plugin *plugin = plugin_find(loading->finder, node->kind, pair->value.text, loading->base, &error);
+  if (!plugin)
+    error_at(loading, pair->value.place,
+      config_format(loading->memory, "%s '%s': %s", plugin_kind_name(node->kind), node->name, error));
+  return plugin;
+}
+
+/* max, realtime, 2x, 0.5x */
+static bool parse_pace(const char *text, double *pace)
+{
+  if (!strcmp(text, "max")) return *pace = 0, true;
+  if (!strcmp(text, "realtime")) return *pace = 1, true;
+  size_t length = strlen(text);
+  char number[32] = "";
+  if (length < 2 || length > sizeof number || text[length - 1] != 'x') return false;
+  memcpy(number, text, length - 1);
+  return parse_double(number, pace) && *pace > 0;
+}
+
+static struct place value_place(const struct pipeline_node *node, const char *key)
+{
+  const struct config_node *at = node->yaml;
+  const struct config_node *found = node->yaml_name;
+  char part[128];
+  while (at && *key) {
+    size_t length = strcspn(key, ".");
+    if (length >= sizeof part) break;
+    memcpy(part, key, length);
+    part[length] = '\0';
+    const struct config_pair *pair = tree_find(at, part);
+    if (!pair) break;
+    found = at = &pair->value;
+    key += length + (key[length] == '.');
+    if (!*key) return found->place;
+  }
+  return node->yaml_name->place;
+}
+
+static void check_positive(struct loading *loading, const struct pipeline_node *node, const char *key, bool good)
+{
+  if (good) return;
+  pipeline_option_error(loading->diagnostics, node, key, "must be more than 0");
+  loading->ok = false;
+}
+
+static void check_source_settings(struct loading *loading, struct pipeline_node *node)
+{
+  struct source_settings *source = &node->source;
+  if (!parse_pace(source->pace_text, &source->pace)) {
+    pipeline_option_error(loading->diagnostics, node, "pace", "must be max, realtime, or a factor such as 2x");
+    loading->ok = false;
+  }
+  check_positive(loading, node, "reconnect.initial", source->reconnect.initial > 0);
+  check_positive(loading, node, "reconnect.max", source->reconnect.max > 0);
+}
+
+static void check_sink_settings(struct loading *loading, struct pipeline_node *node)
+{
+  const struct sink_settings *sink = &node->sink;
+  check_positive(loading, node, "queue.max_size", sink->queue.max_size > 0);
+  check_positive(loading, node, "batch.max_items", sink->batch.max_items > 0);
+  check_positive(loading, node, "batch.max_size", sink->batch.max_size > 0);
+  check_positive(loading, node, "retry.initial", sink->retry.initial > 0);
+  check_positive(loading, node, "timeout", sink->timeout > 0);
+  if (sink->retry.jitter >= 0 && sink->retry.jitter <= 1) return;
+  pipeline_option_error(loading->diagnostics, node, "retry.jitter", "must lie between 0 and 1");
+  loading->ok = false;
+}
+
+static bool is_label_key(const char *key)
+{
+  if (!isalpha((unsigned char)key[0]) && key[0] != '_') return false;
+  for (; *key; key++)
+    if (!isalnum((unsigned char)*key) && *key != '_') return false;
+  return true;
+}
+
+/* `service` is always among the labels: the one given, else the node's name. */
+static void complete_labels(struct loading *loading, struct pipeline_node *node)
+{
+  struct evp_map *labels = &node->source.labels;
+  struct evp_label *items = config_alloc(loading->memory, (labels->n + 1) * sizeof *items);
+  bool has_service = false;
+  for (size_t i = 0; i < labels->n; i++) {
+    items[i] = labels->items[i];
+    has_service = has_service || !strcmp(items[i].key, "service");
+    if (is_label_key(items[i].key) && strncmp(items[i].key, "__", 2)) continue;
+    char *key = config_format(loading->memory, "labels.%s", items[i].key);
+    pipeline_option_error(loading->diagnostics, node, key,
+      "a label's name has letters, digits and _, and does not begin with a digit or with __");
+    loading->ok = false;
+  }
+  if (!has_service) items[labels->n++] = (struct evp_label){"service", node->name};
+  labels->items = items;
+}
+
+/* The plugin's own word on the core's keys: YAML flow text, bound like the user's, before the user's. */
+static void apply_plugin_defaults(
+  struct loading *loading, struct pipeline_node *node, const struct option_target *targets, size_t n)
+{
+  const char *defaults = node->plugin ? node->plugin->defaults : NULL;
+  if (!defaults) return;
+  struct diagnostics *own = diagnostics_new(node->plugin->name);
+  if (!own) return;
+  struct config_node *tree = tree_parse(loading->memory, defaults, strlen(defaults), own);
+  struct binding binding = {.memory = loading->memory, .diagnostics = own, .who = node->name};
+  if (!tree || !options_bind(&binding, targets, n, tree, tree->place))
+    error_at(loading, node->yaml_name->place,
+      config_format(loading->memory, "the defaults of plugin '%s' are wrong: %s", node->plugin->name, defaults));
+  diagnostics_free(own);
+}
+
+static void set_defaults(
+  struct loading *loading, struct pipeline_node *node, const struct option_target *targets, size_t n)
+{
+  const char *problem;
+  for (size_t i = 0; i < n; i++)
+    if (!options_set_defaults(loading->memory, targets[i].table, targets[i].base, &problem))
+      error_at(loading, node->yaml_name->place,
+        config_format(loading->memory, "plugin '%s': %s", node->plugin->name, problem));
+}
+
+/* A plugin that did not load has no option table: its options can not be told from mistakes. But what the node says of
+   its edges is read, so that the graph is checked all the same. */
+static void bind_edges_only(const struct binding *binding, const struct pipeline_node *node, struct node_keys *keys)
+{
+  struct config_pair pairs[2];
+  struct config_node edges = {.kind = CONFIG_MAPPING, .pairs = pairs};
+  static const char *const names[] = {"from", "signals"};
+  const struct evp_option *table = consumer_node_options + 1; /* without `plugin`, which has its error */
+  for (size_t i = 0; i < 2 && node->kind != EVP_SOURCE; i++) {
+    const struct config_pair *pair = tree_find(node->yaml, names[i]);
+    if (pair) pairs[edges.n++] = *pair;
+  }
+  options_bind(binding, &(struct option_target){table, keys}, 1, &edges, node->yaml_name->place);
+}
+
+static void bind_node(struct loading *loading, struct pipeline_node *node, struct node_keys *keys)
+{
+  bool source = node->kind == EVP_SOURCE, sink = node->kind == EVP_SINK;
+  struct binding binding = {.memory = loading->memory,
+    .diagnostics = loading->diagnostics,
+    .who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name),
+    .later = source ? later_source_keys
+             : sink ? later_sink_keys
+                    : NULL};
+  if (!node->plugin) {
+    bind_edges_only(&binding, node, keys);
+    loading->ok = false;
+    return;
+  }
+  bool delivers = sink && node->plugin->deliver;
+  void *prototype = config_alloc(loading->memory, node->plugin->instance_size + 1);
+  struct option_target targets[] = {{source ? source_node_options : consumer_node_options, keys},
+    {source ? source_options : NULL, &node->source}, {sink ? sink_options : NULL, &node->sink},
+    {delivers ? delivering_options : NULL, &node->sink}, {node->plugin->options, prototype}};
+  const size_t n = sizeof targets / sizeof *targets;
+  set_defaults(loading, node, targets, n);
+  apply_plugin_defaults(loading, node, targets + 1, n - 2);
+  loading->ok = options_bind(&binding, targets, n, node->yaml, node->yaml_name->place) && loading->ok;
+  node->prototype = prototype;
+  if (source) check_source_settings(loading, node);
+  if (source) complete_labels(loading, node);
+  if (delivers) check_sink_settings(loading, node);
+}
+
+static void missing_plugin(struct loading *loading, const struct pipeline_node *node)
+{
+  const struct config_pair *pair = tree_find(node->yaml, "plugin");
+  if (pair && (pair->value.kind == CONFIG_SCALAR || pair->value.kind == CONFIG_BROKEN)) return;
+  error_at(loading, pair ? pair->value.place : node->yaml_name->place,
+    config_format(loading->memory, "%s '%s': 'plugin' is missing: name one, as in `plugin: print`",
+      plugin_kind_name(node->kind), node->name));
+}
+
+static void read_node(
+  struct loading *loading, enum evp_kind kind, const struct config_pair *pair, struct edge_request *request)
+{
+  struct pipeline_node *node = &loading->pipeline->nodes[loading->pipeline->n_nodes];
+  check_name(loading, &pair->key);
+  *node = (struct pipeline_node){.kind = kind, .name = pair->key.text, .yaml = &pair->value, .yaml_name = &pair->key};
+  node->place = config_format(loading->memory, "%s:%u", loading->pipeline->path, pair->key.place.line);
+  if (pair->value.kind == CONFIG_SCALAR || pair->value.kind == CONFIG_SEQUENCE) {
+    error_at(loading, pair->value.place,
+      config_format(loading->memory, "%s '%s': here must stand keys and values", plugin_kind_name(kind), node->name));
+    node->yaml = NULL;
+  }
+  struct node_keys keys = {0};
+  node->plugin = load_plugin(loading, node, node->yaml);
+  missing_plugin(loading, node);
+  bind_node(loading, node, &keys);
+  *request = (struct edge_request){.node = node, .from = keys.from, .signals = keys.signals};
+  loading->pipeline->n_nodes++;
+}
+
+/* ----------------------------------------------------------------------------------------------------- the whole */
+
+static size_t count_nodes(const struct config_node *root)
+{
+  size_t n = 0;
+  for (int kind = EVP_SOURCE; kind <= EVP_SINK; kind++) {
+    const struct config_pair *section = tree_find(root, sections[kind]);
+    if (section) n += section->value.n;
+  }
+  return n;
+}
+
+static void read_section(
+  struct loading *loading, const struct config_node *root, enum evp_kind kind, struct edge_request *requests)
+{
+  const struct config_pair *section = tree_find(root, sections[kind]);
+  if (!section) return;
+  if (section->value.kind != CONFIG_MAPPING) {
+    error_at(loading, section->key.place,
+      config_format(loading->memory, "'%s' must hold nodes by name, as in %s: {NAME: {plugin: ...}}", sections[kind],
+        sections[kind]));
+    return;
+  }
+  for (size_t i = 0; i < section->value.n; i++) {
+    const struct config_pair *pair = &section->value.pairs[i];
+    if (strncmp(pair->key.text, "x-", 2)) read_node(loading, kind, pair, &requests[loading->pipeline->n_nodes]);
+  }
+}
+
+static void read_top(struct loading *loading, const struct config_node *root)
+{
+  static const struct evp_option section_options[] = {{"sources", EVP_T_MAP, 0, 0, NULL, "", NULL, NULL, NULL},
+    {"filters", EVP_T_MAP, 0, 0, NULL, "", NULL, NULL, NULL}, {"sinks", EVP_T_MAP, 0, 0, NULL, "", NULL, NULL, NULL},
+    EVP_OPTIONS_END};
+  struct top_keys keys = {0};
+  struct config_node without = *root; /* the sections are read by themselves */
+  without.pairs = config_alloc(loading->memory, (root->n + 1) * sizeof *without.pairs);
+  without.n = 0;
+  for (size_t i = 0; i < root->n; i++) {
+    bool section = false;
+    for (int kind = EVP_SOURCE; kind <= EVP_SINK; kind++)
+      section = section || !strcmp(root->pairs[i].key.text, sections[kind]);
+    if (!section) without.pairs[without.n++] = root->pairs[i];
+  }
+  struct option_target targets[] = {{top_options, &keys}, {section_options, NULL}};
+  struct binding binding = {
+    .memory = loading->memory, .diagnostics = loading->diagnostics, .who = "pipeline", .later = later_top_keys};
+  const char *problem;
+  options_set_defaults(loading->memory, top_options, &keys, &problem);
+  loading->ok = options_bind(&binding, targets, 2, &without, root->place) && loading->ok;
+  const struct config_pair *lanes = tree_find(root, "lanes");
+  if (lanes && (keys.lanes < 0 || keys.lanes > 1024))
+    error_at(loading, lanes->value.place, "'lanes' must lie between 0 (choose) and 1024");
+  loading->pipeline->lanes = keys.lanes;
+  loading->pipeline->shutdown_timeout = keys.shutdown_timeout;
+}
+
+static void read_pipeline(struct loading *loading, const struct config_node *root)
+{
+  struct pipeline *pipeline = loading->pipeline;
+  if (root->kind == CONFIG_BROKEN) return;
+  if (root->kind != CONFIG_MAPPING) {
+    error_at(loading, root->place,
+      root->kind == CONFIG_NULL ? "is empty; a pipeline has at least `sources` and `sinks`"
+                                : "a pipeline is a map with the keys sources, filters, sinks");
+    return;
+  }
+  size_t n = count_nodes(root);
+  pipeline->nodes = config_alloc(loading->memory, (n + 1) * sizeof *pipeline->nodes);
+  struct edge_request *requests = config_alloc(loading->memory, (n + 1) * sizeof *requests);
+  read_top(loading, root);
+  for (int kind = EVP_SOURCE; kind <= EVP_SINK; kind++) read_section(loading, root, (enum evp_kind)kind, requests);
+  loading->ok =
+    edges_resolve(pipeline, requests, loading->memory, loading->finder, loading->diagnostics, root->place) &&
+    loading->ok;
+}
+
+struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, struct diagnostics *diagnostics)
+{
+  struct config_memory *memory = config_memory_new();
+  struct pipeline *pipeline = config_alloc(memory, sizeof *pipeline);
+  pipeline->memory = memory;
+  pipeline->path = config_string(memory, path, strlen(path));
+  char *folder = config_string(memory, path, strlen(path));
+  struct loading loading = {.pipeline = pipeline,
+    .memory = memory,
+    .diagnostics = diagnostics,
+    .finder = finder,
+    .base = dirname(folder),
+    .ok = true};
+  size_t size;
+  char *text = tree_read_file(memory, path, &size, diagnostics);
+  struct config_node *root = text ? tree_parse(memory, text, size, diagnostics) : NULL;
+  if (root) read_pipeline(&loading, root);
+  pipeline->broken = !root || !loading.ok || diagnostics_errors(diagnostics);
+  return pipeline;
+}
+
+void pipeline_free(struct pipeline *pipeline)
+{
+  if (pipeline) config_memory_free(pipeline->memory);
+}
+
+void pipeline_option_error(
+  struct diagnostics *diagnostics, const struct pipeline_node *node, const char *key, const char *text)
+{
+  diagnostics_error(
+    diagnostics, value_place(node, key), "%s '%s': '%s' %s", plugin_kind_name(node->kind), node->name, key, text);
+}
+
+void pipeline_node_error(struct diagnostics *diagnostics, const struct pipeline_node *node, const char *text)
+{
+  diagnostics_error(diagnostics, node->yaml_name->place, "%s '%s': %s", plugin_kind_name(node->kind), node->name, text);
+}

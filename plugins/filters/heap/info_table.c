@@ -80,12 +80,12 @@ static bool intern(struct info_tables *tables, const struct evp_text *text, uint
   return string_pool_intern(&tables->texts, text->data, text->size, left, id);
 }
 
-/* Of a location file:span the parts repeat more often than the whole. */
+/* Of a location file:span the parts repeat more often than the whole. Constructors have just ":" there: one part. */
 static struct info_table split(const struct evp_ipe *ipe)
 {
   struct info_table table = {ipe->table_name, ipe->module, ipe->type, ipe->location, {"", 0}};
   const char *colon = ipe->location.size ? memchr(ipe->location.data, ':', ipe->location.size) : NULL;
-  if (!colon) return table;
+  if (!colon || colon + 1 == ipe->location.data + ipe->location.size) return table;
   table.file.size = (size_t)(colon - ipe->location.data);
   table.span = (struct evp_text){colon + 1, ipe->location.size - table.file.size - 1};
   return table;

@@ -13,7 +13,7 @@
 #include <evpipe/events.h>
 
 struct info_table { /* one entry; texts of the map are valid until the next info_tables_define() */
-  struct evp_text name, module, type, file, span; /* the source location is file:span */
+  struct evp_text name, module, type, file, span; /* the source location is file:span, or file if there is no span */
 };
 
 struct info_tables {

@@ -61,6 +61,10 @@ START_TEST(finds_what_was_defined)
   ck_assert(info_tables_find(&tables, 0x100000000, &found));
   expect_text(found.span, "(1,2)-(3,4)");
   ck_assert(!info_tables_find(&tables, 1, &found));
+  ck_assert(define(2, "Bin_con_info", "Map", "Main", ":"));
+  ck_assert(info_tables_find(&tables, 2, &found));
+  expect_text(found.file, ":");
+  expect_text(found.span, "");
 }
 END_TEST
 

@@ -316,7 +316,7 @@ static void exhaust(struct source *source)
   size_t sync = SIZE_MAX;
   if (!source->reader.slab && !reader_make_room(&source->reader)) return;
   do step = decode_step(source, true, &sync);
-  while (step.reason == EVENTLOG_FULL);
+  while (step.reason != EVENTLOG_MORE && step.reason != EVENTLOG_RESTART);
   source->reader.parsed = source->reader.used;
   source->exhausted = true;
 }

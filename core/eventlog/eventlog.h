@@ -87,13 +87,15 @@ void eventlog_free(struct eventlog *);
 
 /* Reads data[0..size), of which data[0] is the first byte not consumed yet, and writes up to `room` (>= 1) events that
    point into `data`. Call it until the reason is EVENTLOG_MORE or EVENTLOG_RESTART. An incomplete item never needs
-   more than EVENTLOG_LONGEST bytes to become complete. */
+   more than EVENTLOG_LONGEST bytes to become complete (a header may be longer: it is consumed as it comes). After
+   EVENTLOG_RESTART only this stream's state is to be read; the bytes that were not consumed belong to the next one. */
 #define EVENTLOG_LONGEST ((size_t)66 * 1024) /* 12 + 65535 bytes, and what resync looks ahead */
 void eventlog_step(
   struct eventlog *, const uint8_t *data, size_t size, struct evp_event *events, uint32_t room, struct eventlog_step *);
 
-/* The input has ended with data[0..size) not consumed: makes the last counts, and the events (e.g. a last IPE record
-   whose length lies) that only the end can decide. Called again while it says EVENTLOG_FULL. */
+/* The input has ended with data[0..size) not consumed: makes the last counts, and the events (a last record that is not
+   followed by anything, a last IPE record whose length lies) that only the end can decide. As with eventlog_step() any
+   reason may come; call it, with what is not consumed, until it says EVENTLOG_MORE (all is over) or EVENTLOG_RESTART. */
 void eventlog_finish(
   struct eventlog *, const uint8_t *data, size_t size, struct evp_event *events, uint32_t room, struct eventlog_step *);
 

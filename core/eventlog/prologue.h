@@ -19,9 +19,10 @@ void prologue_free(struct prologue *);
 /* The stream's header, hdrb to datb, as it came. */
 bool prologue_header(struct prologue *, const uint8_t *data, size_t size);
 /* A defining record, whole (type, time, [length,] payload). Records of one cap are put together into one block until
-   prologue_seal(), which makes them readable. False: full, or no memory or disk; said once by prologue_problem(). */
+   prologue_seal(), which makes them readable; a block's times are those of its earliest and its latest record. False:
+   full, or no memory or disk; said once by prologue_problem(). */
 bool prologue_append(struct prologue *, uint16_t cap, uint64_t time, const uint8_t *record, size_t size);
-uint64_t prologue_seal(struct prologue *, uint64_t end_time); /* the readable length from now on */
+uint64_t prologue_seal(struct prologue *); /* the readable length from now on */
 
 uint64_t prologue_length(const struct prologue *); /* readable bytes */
 size_t prologue_read(const struct prologue *, uint64_t offset, uint64_t end, uint8_t *buffer, size_t size);

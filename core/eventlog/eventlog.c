@@ -100,9 +100,16 @@ bool step_restarts(struct eventlog *log, struct cursor *c, size_t at)
 {
   bool lost = at > c->at;
   if (lost && log->mode == MODE_RECORDS) damage_found(log, place(log, c->at), "a record that is cut by a header");
-  if (log->mode == MODE_TRAILING) log->state.trailing_bytes += at - c->at;
   skip_bytes(log, c, at - c->at);
   return step_ends(c, EVENTLOG_RESTART);
+}
+
+/* How many of the last bytes may be the begin of a header that is cut. */
+static size_t header_begun(const struct cursor *c)
+{
+  size_t n = c->size - c->at < MAGIC_SIZE ? c->size - c->at : MAGIC_SIZE - 1;
+  while (n > 0 && !magic_begins(c->data + c->size - n, n)) n--;
+  return n;
 }
 
 /* Bytes in which a header is looked for: skips to it, or as far as none can begin. True: it is there. */
@@ -110,11 +117,7 @@ static bool seek_header(struct eventlog *log, struct cursor *c, uint64_t *counte
 {
   size_t before = c->at;
   size_t header = magic_find(c, c->at, c->size);
-  size_t kept = c->final ? 0 : MAGIC_SIZE - 1;
-  if (header != NOWHERE)
-    skip_bytes(log, c, header - c->at);
-  else if (c->size - c->at > kept)
-    skip_bytes(log, c, c->size - c->at - kept);
+  skip_bytes(log, c, (header != NOWHERE ? header : c->size - header_begun(c)) - c->at);
   *counter += c->at - before;
   return header != NOWHERE;
 }
@@ -194,7 +197,11 @@ static bool read_ended(struct eventlog *log, struct cursor *c)
 
 static bool read_trailing(struct eventlog *log, struct cursor *c)
 {
-  return seek_header(log, c, &log->state.trailing_bytes) ? step_restarts(log, c, c->at) : step_waits(log, c);
+  if (seek_header(log, c, &log->state.trailing_bytes)) return step_restarts(log, c, c->at);
+  if (!c->final) return step_waits(log, c);
+  log->state.trailing_bytes += c->size - c->at;
+  skip_bytes(log, c, c->size - c->at);
+  return step_waits(log, c);
 }
 
 /* False: the step is over. */

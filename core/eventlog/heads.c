@@ -11,12 +11,16 @@ static const uint64_t outside_tolerance = 60000000000;
 
 enum { CAP_MAX = 4096 }; /* GHC's -N goes to 256 */
 
+bool magic_begins(const uint8_t *data, size_t size)
+{
+  return !memcmp(data, magic, size < MAGIC_SIZE ? size : MAGIC_SIZE);
+}
+
 enum answer magic_at(const struct cursor *c, size_t at)
 {
   size_t available = c->size - at;
-  size_t compared = available < MAGIC_SIZE ? available : MAGIC_SIZE;
-  if (memcmp(c->data + at, magic, compared) != 0) return ANSWER_NO;
-  if (compared == MAGIC_SIZE) return ANSWER_YES;
+  if (!magic_begins(c->data + at, available)) return ANSWER_NO;
+  if (available >= MAGIC_SIZE) return ANSWER_YES;
   return c->final ? ANSWER_NO : ANSWER_WAIT;
 }
 
@@ -129,6 +133,7 @@ bool head_is_good(const struct eventlog *log, const struct cursor *c, size_t at)
   struct record record;
   if (at_block_end(log, at)) return true;
   enum head_verdict verdict = head_judge(log, c, at, &record);
+  if (verdict == HEAD_WAIT) return c->final; /* as far as one can see */
   return verdict == HEAD_FINE || verdict == HEAD_END || verdict == HEAD_RESTART;
 }
 

@@ -161,7 +161,8 @@ enum answer { ANSWER_NO, ANSWER_YES, ANSWER_WAIT };
 enum head_verdict head_judge(const struct eventlog *, const struct cursor *, size_t at, struct record *);
 /* The same for what comes after a record: the block's end is right, too. */
 bool head_is_good(const struct eventlog *, const struct cursor *, size_t at);
-/* Does the magic begin there? */
+/* Are these the first bytes of the magic? */
+bool magic_begins(const uint8_t *data, size_t size);
 enum answer magic_at(const struct cursor *, size_t at);
 /* Is there what may follow a block: a block, the end marker, a header, the end of input? */
 enum answer boundary_at(const struct eventlog *, const struct cursor *, size_t at);

@@ -1,10 +1,13 @@
 /* main.c: the command line. */
+#include "config/describe.h"
 #include "config/diagnostics.h"
 #include "config/pipeline.h"
+#include "config/schema.h"
 #include "engine/engine.h"
 #include "log.h"
 #include "plugin/build_paths.h"
 #include "plugin/loader.h"
+#include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -14,22 +17,28 @@
 
 enum { PATH_ROOM = 4096, EXIT_USAGE = 2 };
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_GRAPH };
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_GRAPH, ACTION_PLUGINS, ACTION_PLUGIN, ACTION_SCHEMA };
 
 struct arguments {
   enum action action;
-  const char *config;
+  const char *config, *plugin;
+  enum describe_format plugin_format;
   struct plugin_finder *finder;
   enum log_level level;
   enum log_format format;
 };
 
 static const char help[] =
-  "usage: evpipe -c FILE [option...]\n"
+  "usage: evpipe -c FILE [--check | --graph] [option...]\n"
+  "       evpipe --plugins | --plugin NAME | --schema [option...]\n"
   "\n"
   "  -c, --config FILE      run this pipeline; a bare name such as \"show\" is an installed recipe\n"
   "      --check            only check it: all errors, exit status 2 if there are any; touches nothing\n"
   "      --graph            print it as a picture (Graphviz DOT)\n"
+  "      --plugins          list every plugin that is found: kind, name, signals; what did not load, and why\n"
+  "      --plugin NAME      its options, defaults and help; NAME may be sink/NAME or a path, ./x.so\n"
+  "      --format FORM      of --plugin: text, json, or markdown (default: text)\n"
+  "      --schema           a JSON Schema of the configuration, for editors\n"
   "      --plugin-dir DIR   look for plugins here first (repeatable; then EVPIPE_PLUGIN_PATH, then the install)\n"
   "      --log-level LEVEL  error, warning, info or debug (default: info)\n"
   "      --log-format FORM  text or json (default: text)\n"
@@ -61,6 +70,23 @@ static const char *find_config(const char *name, char *path, size_t size)
   return access(path, F_OK) ? name : path;
 }
 
+/* Nothing was printed by halves: a full disk is a failure. */
+static int printed(void)
+{
+  if (!fflush(stdout) && !ferror(stdout)) return 0;
+  fprintf(stderr, "evpipe: can not write to standard output: %s\n", strerror(errno));
+  return 1;
+}
+
+static int print_plugin(const struct arguments *arguments)
+{
+  const char *error;
+  const struct evp_plugin *plugin = plugin_find_any(arguments->finder, arguments->plugin, &error);
+  if (!plugin) return usage(error, NULL);
+  describe_plugin(plugin, plugin_path(arguments->finder, plugin), arguments->plugin_format, stdout);
+  return printed();
+}
+
 static int run_pipeline(const struct arguments *arguments, const struct pipeline *pipeline, struct diagnostics *found)
 {
   switch (arguments->action) {
@@ -68,13 +94,12 @@ static int run_pipeline(const struct arguments *arguments, const struct pipeline
     return engine_check(pipeline, found) ? 0 : EXIT_USAGE;
   case ACTION_GRAPH:
     pipeline_print_graph(pipeline, stdout);
-    return 0;
-  case ACTION_RUN:
+    return printed();
+  default:
     break;
   }
   diagnostics_print(found, stderr); /* warnings, before it runs */
-  int status = engine_run(pipeline, found);
-  return status;
+  return engine_run(pipeline, found);
 }
 
 static int with_config(const struct arguments *arguments)
@@ -92,10 +117,39 @@ static int with_config(const struct arguments *arguments)
   return status;
 }
 
-enum long_option { OPT_CHECK = 256, OPT_GRAPH, OPT_PLUGIN_DIR, OPT_LOG_LEVEL, OPT_LOG_FORMAT, OPT_VERSION };
+static int act(const struct arguments *arguments)
+{
+  switch (arguments->action) {
+  case ACTION_PLUGINS:
+    describe_all(arguments->finder, stdout);
+    return printed();
+  case ACTION_PLUGIN:
+    return print_plugin(arguments);
+  case ACTION_SCHEMA:
+    schema_print(arguments->finder, stdout, stderr);
+    return printed();
+  default:
+    return with_config(arguments);
+  }
+}
+
+enum long_option {
+  OPT_CHECK = 256,
+  OPT_GRAPH,
+  OPT_PLUGINS,
+  OPT_PLUGIN,
+  OPT_FORMAT,
+  OPT_SCHEMA,
+  OPT_PLUGIN_DIR,
+  OPT_LOG_LEVEL,
+  OPT_LOG_FORMAT,
+  OPT_VERSION
+};
 
 static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
   {"check", no_argument, NULL, OPT_CHECK}, {"graph", no_argument, NULL, OPT_GRAPH},
+  {"plugins", no_argument, NULL, OPT_PLUGINS}, {"plugin", required_argument, NULL, OPT_PLUGIN},
+  {"format", required_argument, NULL, OPT_FORMAT}, {"schema", no_argument, NULL, OPT_SCHEMA},
   {"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR}, {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
   {"log-format", required_argument, NULL, OPT_LOG_FORMAT}, {"version", no_argument, NULL, OPT_VERSION},
   {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
@@ -107,6 +161,23 @@ static bool parse_format(const char *word, enum log_format *format)
   return false;
 }
 
+static bool parse_plugin_format(const char *word, enum describe_format *format)
+{
+  if (!strcmp(word, "text")) return *format = DESCRIBE_TEXT, true;
+  if (!strcmp(word, "json")) return *format = DESCRIBE_JSON, true;
+  if (!strcmp(word, "markdown")) return *format = DESCRIBE_MARKDOWN, true;
+  return false;
+}
+
+/* One thing at a time: --check and --schema together make no sense. */
+static int take_action(struct arguments *arguments, enum action action)
+{
+  if (arguments->action != ACTION_RUN && arguments->action != action)
+    return usage("one of --check, --graph, --plugins, --plugin and --schema at a time", NULL);
+  arguments->action = action;
+  return -1;
+}
+
 /* The exit status, or -1 to go on. */
 static int take_option(struct arguments *arguments, int option)
 {
@@ -115,11 +186,19 @@ static int take_option(struct arguments *arguments, int option)
     arguments->config = optarg;
     return -1;
   case OPT_CHECK:
-    arguments->action = ACTION_CHECK;
-    return -1;
+    return take_action(arguments, ACTION_CHECK);
   case OPT_GRAPH:
-    arguments->action = ACTION_GRAPH;
-    return -1;
+    return take_action(arguments, ACTION_GRAPH);
+  case OPT_PLUGINS:
+    return take_action(arguments, ACTION_PLUGINS);
+  case OPT_PLUGIN:
+    arguments->plugin = optarg;
+    return take_action(arguments, ACTION_PLUGIN);
+  case OPT_FORMAT:
+    if (parse_plugin_format(optarg, &arguments->plugin_format)) return -1;
+    return usage("--format is text, json or markdown, not", optarg);
+  case OPT_SCHEMA:
+    return take_action(arguments, ACTION_SCHEMA);
   case OPT_PLUGIN_DIR:
     plugin_finder_add_dir(arguments->finder, optarg);
     return -1;
@@ -149,7 +228,7 @@ int main(int argc, char **argv)
     status = take_option(&arguments, option);
   if (status < 0 && optind < argc) status = usage("not understood", argv[optind]);
   log_configure(arguments.level, arguments.format);
-  if (status < 0) status = with_config(&arguments);
+  if (status < 0) status = act(&arguments);
   plugin_finder_free(arguments.finder);
   return status;
 }

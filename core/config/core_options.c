@@ -13,11 +13,12 @@ const struct evp_option top_options[] = {
   EVP_DURATION(struct top_keys, shutdown_timeout, "10s", "How long queues may drain after a signal."), EVP_OPTIONS_END};
 
 const struct evp_option source_node_options[] = {
-  EVP_STRING_REQUIRED(struct node_keys, plugin, "the plugin's name, or a path with a slash in it."), EVP_OPTIONS_END};
+  EVP_STRING_REQUIRED(struct node_keys, plugin, "A name, or a path with a slash in it."), EVP_OPTIONS_END};
 
 const struct evp_option consumer_node_options[] = {
-  EVP_STRING_REQUIRED(struct node_keys, plugin, "the plugin's name, or a path with a slash in it."),
-  EVP_STRINGS(struct node_keys, from, "The nodes it takes from: one name or a list."),
+  EVP_STRING_REQUIRED(struct node_keys, plugin, "A name, or a path with a slash in it."),
+  {"from", EVP_T_STRINGS, EVP_REQUIRED, offsetof(struct node_keys, from), NULL,
+    "The nodes it takes from: one name or a list.", NULL, NULL, NULL},
   EVP_STRINGS(struct node_keys, signals, "What to take of them: bytes, events, metrics, logs."), EVP_OPTIONS_END};
 
 static const struct evp_option reconnect_options[] = {
@@ -69,3 +70,13 @@ const struct evp_option delivering_options[] = {
   EVP_GROUP(struct sink_settings, batch, batch_options, "When a message is sealed."),
   EVP_GROUP(struct sink_settings, retry, retry_options, "When a delivery is tried again."),
   EVP_DURATION(struct sink_settings, timeout, "10s", "How long one attempt may take."), EVP_OPTIONS_END};
+
+size_t core_tables(enum evp_kind kind, bool delivers, const struct evp_option *tables[MAX_CORE_TABLES])
+{
+  size_t n = 0;
+  tables[n++] = kind == EVP_SOURCE ? source_node_options : consumer_node_options;
+  if (kind == EVP_SOURCE) tables[n++] = source_options;
+  if (kind == EVP_SINK) tables[n++] = sink_options;
+  if (kind == EVP_SINK && delivers) tables[n++] = delivering_options;
+  return n;
+}

@@ -21,6 +21,11 @@ extern const struct evp_option source_options[]; /* struct source_settings */
 extern const struct evp_option sink_options[]; /* struct sink_settings: of every sink */
 extern const struct evp_option delivering_options[]; /* struct sink_settings: of one that delivers, besides */
 
+enum { MAX_CORE_TABLES = 3 };
+
+/* The tables that hold for nodes of a kind, in the order of the pages; how many. */
+size_t core_tables(enum evp_kind, bool delivers, const struct evp_option *tables[MAX_CORE_TABLES]);
+
 /* Keys of the frame that this version refuses by name. */
 extern const char *const later_top_keys[], *const later_source_keys[], *const later_sink_keys[];
 

@@ -186,9 +186,9 @@ static void resolve_node(struct resolving *resolving, const struct edge_request 
   if (node->kind == EVP_SOURCE) return;
   uint32_t wanted = wanted_signals(resolving, request);
   struct pipeline_edge *edges = config_alloc(resolving->memory, (request->from.n + 1) * sizeof *edges);
-  if (!request->from.n && !tree_find(node->yaml, "from"))
-    fail(resolving, node->yaml_name->place,
-      config_format(resolving->memory, "%s: 'from' is missing: name the node it takes from", who(resolving, node)));
+  const struct config_pair *from = tree_find(node->yaml, "from"); /* that it is missing was said by the binder */
+  if (from && from->value.kind == CONFIG_SEQUENCE && !from->value.n)
+    fail(resolving, from->value.place, config_format(resolving->memory, "%s: 'from' is empty", who(resolving, node)));
   for (size_t i = 0; i < request->from.n; i++)
     if (resolve_edge(resolving, request, i, wanted, &edges[node->n_edges]))
       node->input |= edges[node->n_edges++].signals;

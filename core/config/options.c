@@ -227,6 +227,7 @@ static bool unknown_key(
       diagnostics_error(binding->diagnostics, key->place, "%s: '%s' is not in this version", binding->who, key->text);
       return false;
     }
+  if (binding->lenient) return true;
   for (size_t i = 0; i < n_targets; i++)
     for (const struct evp_option *option = targets[i].table; option && option->key && n < MAX_KEYS; option++)
       words[n++] = option->key;
@@ -282,6 +283,7 @@ static bool bind_group(
   struct option_target target = {option->group, member};
   inner.who = config_format(binding->memory, "%s, '%s'", binding->who, option->key);
   inner.later = NULL;
+  inner.lenient = false;
   if (value->kind == CONFIG_SCALAR || value->kind == CONFIG_SEQUENCE) {
     diagnostics_error(binding->diagnostics, value->place, "%s: '%s' must be a map, as in {%s: ...}", binding->who,
       option->key, option->group->key);

@@ -1,5 +1,5 @@
 /* options.h: option tables: what a node's keys mean. One table, five printers: this binder and its errors, --plugin,
- * the JSON Schema, the plugin's page (plugin_help.h, schema.h). */
+ * the JSON Schema, the plugin's page (describe.h, schema.h). */
 #ifndef EVPIPE_CONFIG_OPTIONS_H
 #define EVPIPE_CONFIG_OPTIONS_H
 
@@ -17,6 +17,7 @@ struct binding {
   struct diagnostics *diagnostics;
   const char *who; /* "sink 'influx'", for messages */
   const char *const *later; /* keys of later versions: refused by name; NULL-terminated, or NULL */
+  bool lenient; /* the plugin did not load: what is not known may be its option */
 };
 
 /* Sets every default of a table. False: the table itself is wrong, said in *problem. */

@@ -184,57 +184,31 @@ static void set_defaults(
         config_format(loading->memory, "plugin '%s': %s", node->plugin->name, problem));
 }
 
-/* A plugin that did not load has no option table: its options can not be told from mistakes. But what the node says of
-   its edges is read, so that the graph is checked all the same. */
-static void bind_edges_only(const struct binding *binding, const struct pipeline_node *node, struct node_keys *keys)
-{
-  struct config_pair pairs[2];
-  struct config_node edges = {.kind = CONFIG_MAPPING, .pairs = pairs};
-  static const char *const names[] = {"from", "signals"};
-  const struct evp_option *table = consumer_node_options + 1; /* without `plugin`, which has its error */
-  for (size_t i = 0; i < 2 && node->kind != EVP_SOURCE; i++) {
-    const struct config_pair *pair = tree_find(node->yaml, names[i]);
-    if (pair) pairs[edges.n++] = *pair;
-  }
-  options_bind(binding, &(struct option_target){table, keys}, 1, &edges, node->yaml_name->place);
-}
-
+/* Of a plugin that did not load the options can not be told from mistakes: only the core's keys are looked at. */
 static void bind_node(struct loading *loading, struct pipeline_node *node, struct node_keys *keys)
 {
+  const struct evp_plugin *plugin = node->plugin;
   bool source = node->kind == EVP_SOURCE, sink = node->kind == EVP_SINK;
+  bool delivers = sink && (!plugin || plugin->deliver);
   struct binding binding = {.memory = loading->memory,
     .diagnostics = loading->diagnostics,
     .who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name),
     .later = source ? later_source_keys
              : sink ? later_sink_keys
-                    : NULL};
-  if (!node->plugin) {
-    bind_edges_only(&binding, node, keys);
-    loading->ok = false;
-    return;
-  }
-  bool delivers = sink && node->plugin->deliver;
-  void *prototype = config_alloc(loading->memory, node->plugin->instance_size + 1);
+                    : NULL,
+    .lenient = !plugin};
+  void *prototype = config_alloc(loading->memory, (plugin ? plugin->instance_size : 0) + 1);
   struct option_target targets[] = {{source ? source_node_options : consumer_node_options, keys},
     {source ? source_options : NULL, &node->source}, {sink ? sink_options : NULL, &node->sink},
-    {delivers ? delivering_options : NULL, &node->sink}, {node->plugin->options, prototype}};
+    {delivers ? delivering_options : NULL, &node->sink}, {plugin ? plugin->options : NULL, prototype}};
   const size_t n = sizeof targets / sizeof *targets;
   set_defaults(loading, node, targets, n);
-  apply_plugin_defaults(loading, node, targets + 1, n - 2);
-  loading->ok = options_bind(&binding, targets, n, node->yaml, node->yaml_name->place) && loading->ok;
+  if (plugin) apply_plugin_defaults(loading, node, targets + 1, n - 2);
+  loading->ok = options_bind(&binding, targets, n, node->yaml, node->yaml_name->place) && plugin && loading->ok;
   node->prototype = prototype;
   if (source) check_source_settings(loading, node);
   if (source) complete_labels(loading, node);
   if (delivers) check_sink_settings(loading, node);
-}
-
-static void missing_plugin(struct loading *loading, const struct pipeline_node *node)
-{
-  const struct config_pair *pair = tree_find(node->yaml, "plugin");
-  if (pair && (pair->value.kind == CONFIG_SCALAR || pair->value.kind == CONFIG_BROKEN)) return;
-  error_at(loading, pair ? pair->value.place : node->yaml_name->place,
-    config_format(loading->memory, "%s '%s': 'plugin' is missing: name one, as in `plugin: print`",
-      plugin_kind_name(node->kind), node->name));
 }
 
 static void read_node(
@@ -251,8 +225,7 @@ static void read_node(
   }
   struct node_keys keys = {0};
   node->plugin = load_plugin(loading, node, node->yaml);
-  missing_plugin(loading, node);
-  bind_node(loading, node, &keys);
+  if (node->yaml) bind_node(loading, node, &keys);
   *request = (struct edge_request){.node = node, .from = keys.from, .signals = keys.signals};
   loading->pipeline->n_nodes++;
 }

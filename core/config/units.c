@@ -88,3 +88,13 @@ bool parse_duration(const char *text, uint64_t *ns)
   if (!strcmp(text, "0")) return *ns = 0, true;
   return with_unit(text, durations, ns);
 }
+
+const char *size_unit(size_t i)
+{
+  return sizes[i].name;
+}
+
+const char *duration_unit(size_t i)
+{
+  return durations[i].name;
+}

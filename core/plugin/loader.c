@@ -35,7 +35,8 @@ const char *plugin_kind_name(enum evp_kind kind)
 static void insert_dir(struct plugin_finder *finder, size_t at, const char *dir)
 {
   char **dirs = realloc(finder->dirs, (finder->n_dirs + 1) * sizeof *dirs);
-  char *copy = strdup(dir);
+  char *copy = realpath(dir, NULL);
+  if (!copy) copy = strdup(dir); /* it is not there: a message may name it all the same */
   if (!dirs || !copy) {
     free(copy);
     if (dirs) finder->dirs = dirs;
@@ -203,6 +204,59 @@ const struct evp_plugin *plugin_find(
   if (n < 0 || (size_t)n >= sizeof path) return fail(finder, error, spec, "this path is too long");
   if (access(path, F_OK)) return fail(finder, error, path, "there is no such file");
   return of_kind(finder, kind, path, error);
+}
+
+/* The kind that "sink/zmq" begins with, 0 if it is none; *name is what follows. */
+static enum evp_kind kind_in_front(const char *spec, const char **name)
+{
+  const char *slash = strchr(spec, '/');
+  for (int kind = EVP_SOURCE; slash && kind <= EVP_SINK; kind++) {
+    const char *word = plugin_kind_name((enum evp_kind)kind);
+    *name = slash + 1;
+    if (strlen(word) == (size_t)(slash - spec) && !strncmp(spec, word, strlen(word)) && !strpbrk(*name, "/."))
+      return (enum evp_kind)kind;
+  }
+  return (enum evp_kind)0;
+}
+
+static bool has_file(const struct plugin_finder *finder, enum evp_kind kind, const char *name)
+{
+  char path[PATH_ROOM];
+  for (size_t i = 0; i < finder->n_dirs; i++) {
+    snprintf(path, sizeof path, "%s/%s-%s.so", finder->dirs[i], plugin_kind_name(kind), name);
+    if (!access(path, F_OK)) return true;
+  }
+  return false;
+}
+
+static const struct evp_plugin *find_of_any_kind(struct plugin_finder *finder, const char *name, const char **error)
+{
+  enum evp_kind found = (enum evp_kind)0;
+  for (int kind = EVP_SOURCE; kind <= EVP_SINK; kind++) {
+    if (!has_file(finder, (enum evp_kind)kind, name)) continue;
+    if (found) {
+      snprintf(finder->error, sizeof finder->error, "'%s' is the name of several plugins: write %s/%s or %s/%s", name,
+        plugin_kind_name(found), name, plugin_kind_name((enum evp_kind)kind), name);
+      *error = finder->error;
+      return NULL;
+    }
+    found = (enum evp_kind)kind;
+  }
+  if (found) return find_by_name(finder, found, name, error);
+  snprintf(
+    finder->error, sizeof finder->error, "there is no plugin '%s'; evpipe --plugins lists those that there are", name);
+  *error = finder->error;
+  return NULL;
+}
+
+const struct evp_plugin *plugin_find_any(struct plugin_finder *finder, const char *spec, const char **error)
+{
+  const char *name;
+  enum evp_kind kind = kind_in_front(spec, &name);
+  if (kind) return find_by_name(finder, kind, name, error);
+  if (!strchr(spec, '/')) return find_of_any_kind(finder, spec, error);
+  if (!access(spec, F_OK)) return plugin_load(finder, spec, error);
+  return fail(finder, error, spec, "there is no such file");
 }
 
 const char *plugin_path(const struct plugin_finder *finder, const struct evp_plugin *plugin)

@@ -18,6 +18,8 @@ void plugin_finder_add_dir(struct plugin_finder *, const char *dir); /* --plugin
    with a slash, relative to `base` (a folder, or NULL). NULL: *error says what is wrong; it lives until the next call. */
 const struct evp_plugin *plugin_find(
   struct plugin_finder *, enum evp_kind, const char *spec, const char *base, const char **error);
+/* What --plugin names: "sink/zmq", a path, or a name that only one kind has. */
+const struct evp_plugin *plugin_find_any(struct plugin_finder *, const char *spec, const char **error);
 /* A file, of any kind. */
 const struct evp_plugin *plugin_load(struct plugin_finder *, const char *path, const char **error);
 

@@ -144,16 +144,18 @@ static void judge(struct source *source)
   const struct eventlog_state *state = state_of(source);
   struct evp_stream *stream = flow_stream(source->flow);
   enum log_level level = stream->live ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR;
-  if (!state->header) report_no_header(source);
+  bool cut_by_us = source->stopping && !source->input_over; /* wherever we stood: no fault of the input */
+  bool cut = state->cut_bytes && !cut_by_us, headless = !state->header && !cut_by_us;
+  if (headless) report_no_header(source);
   if (state->header && state->damages)
     node_log(source->node, level,
       "damaged: %" PRIu64 " bytes skipped in %" PRIu64 " places, the first at offset %" PRIu64 ": %s",
       state->skipped_bytes, state->damages, state->first_damage,
       state->first_damage_text ? state->first_damage_text : "not understood");
-  if (state->header && state->cut_bytes)
+  if (state->header && cut)
     node_log(source->node, level, "ends within a record: %" PRIu64 " bytes are left over at offset %" PRIu64,
       state->cut_bytes, source->offset - state->cut_bytes);
-  bool bad = !state->header || state->damages || state->skipped_bytes || state->cut_bytes;
+  bool bad = headless || state->damages || state->skipped_bytes || cut;
   if (!bad && !state->ended && !source->stopping)
     node_log(source->node, stream->live ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
       "ends without an end marker, between two records: the program was killed, or the connection was cut");

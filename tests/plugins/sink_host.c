@@ -142,7 +142,9 @@ void evp_source_recorded(struct evp_ctx *ctx, int64_t modified)
 
 bool evp_buf_grow(struct evp_buf *buf, size_t more)
 {
-  size_t capacity = buf->size + more; /* exactly: a write beyond what was asked for is seen by the sanitizers */
+  /* Mostly exactly: a write beyond what was asked for is seen by the sanitizers. */
+  size_t capacity = buf->size + more;
+  if (capacity > 8192) capacity += capacity / 2;
   uint8_t *data = realloc(buf->data, capacity);
   if (!data) return false;
   buf->data = data;

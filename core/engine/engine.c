@@ -165,8 +165,8 @@ static bool make_lanes(struct engine *engine)
   unsigned n = wanted < (int64_t)sources ? (unsigned)wanted : sources;
   engine->lanes = calloc(n ? n : 1, sizeof *engine->lanes);
   if (!engine->lanes) return false;
-  for (; engine->n_lanes < n; engine->n_lanes++)
-    if (!lane_init(&engine->lanes[engine->n_lanes], engine, sources)) return false;
+  while (engine->n_lanes < n)
+    if (!lane_init(&engine->lanes[engine->n_lanes++], engine, sources)) return false;
   unsigned next = 0;
   for (unsigned i = 0; i < engine->n_nodes; i++)
     if (engine->nodes[i].source) lane_add(&engine->lanes[next++ % n], engine->nodes[i].source);

@@ -24,6 +24,11 @@ static bool contains(const struct event_set *set, const struct event_set *other)
   return true;
 }
 
+static void intersect(struct event_set *set, const struct event_set *with)
+{
+  for (size_t i = 0; i < sizeof set->bits / sizeof *set->bits; i++) set->bits[i] &= with->bits[i];
+}
+
 static bool passes_events_on(const struct node *node)
 {
   return node->config->kind == EVP_FILTER && node->config->output & EVP_EVENTS;
@@ -34,6 +39,7 @@ static void settle_demand(struct node *node)
 {
   if (!(node->config->input & EVP_EVENTS)) return;
   bool everything = node->wants_everything || (!node->named_events && !passes_events_on(node));
+  if (node->limits_events) intersect(&node->demand, &node->passing);
   if (everything) memset(&node->demand, 0xff, sizeof node->demand);
   unite(&node->demand, &node->named);
   node->demands_events = true;

@@ -20,6 +20,7 @@ struct lane_watch {
 bool lane_init(struct lane *lane, struct engine *engine, unsigned max_sources)
 {
   lane->engine = engine;
+  worker_init(&lane->worker);
   lane->sources = calloc(max_sources, sizeof(struct source *));
   lane->watches = calloc(max_sources, sizeof *lane->watches);
   lane->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -31,6 +32,7 @@ bool lane_init(struct lane *lane, struct engine *engine, unsigned max_sources)
 
 void lane_free(struct lane *lane)
 {
+  worker_free(&lane->worker);
   free(lane->sources);
   free(lane->watches);
   if (lane->epoll_fd > 0) close(lane->epoll_fd);
@@ -105,7 +107,7 @@ static bool all_done(const struct lane *lane)
   return true;
 }
 
-static void *lane_main(void *argument)
+static void lane_main(void *argument)
 {
   struct lane *lane = argument;
   bool told = false;
@@ -123,20 +125,14 @@ static void *lane_main(void *argument)
   }
   atomic_fetch_sub(&lane->engine->lanes_running, 1);
   engine_wake(lane->engine);
-  return NULL;
 }
 
 bool lane_start(struct lane *lane)
 {
-  lane->running = !pthread_create(&lane->thread, NULL, lane_main, lane);
-  return lane->running;
+  return worker_start(&lane->worker, lane_main, lane);
 }
 
 bool lane_join(struct lane *lane, uint64_t deadline)
 {
-  if (!lane->running) return true;
-  struct timespec until = {.tv_sec = (time_t)(deadline / NS_PER_S), .tv_nsec = (long)(deadline % NS_PER_S)};
-  if (pthread_clockjoin_np(lane->thread, NULL, CLOCK_MONOTONIC, &until)) return false;
-  lane->running = false;
-  return true;
+  return worker_join(&lane->worker, deadline);
 }

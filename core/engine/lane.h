@@ -3,7 +3,7 @@
 #define EVPIPE_LANE_H
 
 #include "engine/source.h"
-#include <pthread.h>
+#include "engine/worker.h"
 
 struct lane {
   struct engine *engine;
@@ -11,8 +11,7 @@ struct lane {
   struct lane_watch *watches; /* what epoll was told of each */
   unsigned n_sources;
   int epoll_fd, wake_fd;
-  pthread_t thread;
-  bool running;
+  struct worker worker;
 };
 
 bool lane_init(struct lane *, struct engine *, unsigned max_sources);

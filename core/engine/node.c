@@ -176,6 +176,13 @@ void evp_want_event(struct evp_ctx *ctx, uint16_t type)
   ctx->node->named_events = true;
 }
 
+void evp_pass_event(struct evp_ctx *ctx, uint16_t type)
+{
+  if (!ctx->creating || ctx->stream) return;
+  event_set_add(&ctx->node->passing, type);
+  ctx->node->limits_events = true;
+}
+
 void evp_want_prologue(struct evp_ctx *ctx)
 {
   if (ctx->creating) ctx->node->wants_prologue = true;

@@ -47,6 +47,8 @@ struct node {
   /* What its instances said in create. */
   bool named_events, wants_everything, wants_prologue;
   struct event_set named;
+  bool limits_events; /* a filter: only `passing` types go through it */
+  struct event_set passing;
 
   /* Who takes what from it. */
   struct event_set

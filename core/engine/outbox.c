@@ -1,6 +1,7 @@
 #include "engine/outbox.h"
 #include "engine/engine_state.h"
 #include "engine/time.h"
+#include "engine/worker.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,7 @@ struct parcel {
 struct outbox {
   struct node *node;
   void *self;
-  pthread_t thread;
-  bool running;
+  struct worker worker;
   pthread_mutex_t lock;
   pthread_cond_t changed; /* on CLOCK_MONOTONIC */
   struct parcel *first, **last;
@@ -37,11 +37,8 @@ struct outbox *outbox_new(struct node *node, void *self)
   outbox->next_id = (uint64_t)time_unix();
   outbox->seed = (unsigned)outbox->next_id;
   pthread_mutex_init(&outbox->lock, NULL);
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&outbox->changed, &attributes);
-  pthread_condattr_destroy(&attributes);
+  condition_init(&outbox->changed);
+  worker_init(&outbox->worker);
   return outbox;
 }
 
@@ -67,24 +64,10 @@ void outbox_free(struct outbox *outbox)
     parcel_free(parcel);
   }
   if (left) engine_status(outbox->node->engine, STATUS_NODE_FAILED);
+  worker_free(&outbox->worker);
   pthread_cond_destroy(&outbox->changed);
   pthread_mutex_destroy(&outbox->lock);
   free(outbox);
-}
-
-static struct timespec monotonic_timespec(uint64_t when)
-{
-  return (struct timespec){.tv_sec = (time_t)(when / NS_PER_S), .tv_nsec = (long)(when % NS_PER_S)};
-}
-
-/* Under the lock. */
-static void wait_until(struct outbox *outbox, uint64_t deadline)
-{
-  struct timespec until = monotonic_timespec(deadline);
-  if (deadline == UINT64_MAX)
-    pthread_cond_wait(&outbox->changed, &outbox->lock);
-  else
-    pthread_cond_timedwait(&outbox->changed, &outbox->lock, &until);
 }
 
 static bool over(const struct outbox *outbox)
@@ -99,7 +82,7 @@ bool outbox_put(struct outbox *outbox, struct evp_buf *buffer, uint64_t items, i
   const char *refused = parcel ? NULL : "no_memory";
   pthread_mutex_lock(&outbox->lock);
   while (!refused && !over(outbox) && outbox->first && outbox->bytes + buffer->size > outbox->limit)
-    wait_until(outbox, UINT64_MAX);
+    condition_wait(&outbox->changed, &outbox->lock, UINT64_MAX);
   if (!refused && over(outbox)) refused = outbox->abandoned ? "shutdown" : "node_failed";
   if (!refused) {
     parcel->data = buffer->data;
@@ -176,7 +159,7 @@ static bool wait_for_retry(struct outbox *outbox, struct parcel *parcel, const s
   statistics_add(&outbox->node->statistics.retries, 1);
   uint64_t until = now + delay;
   pthread_mutex_lock(&outbox->lock);
-  while (!over(outbox) && time_monotonic() < until) wait_until(outbox, until);
+  while (!over(outbox) && time_monotonic() < until) condition_wait(&outbox->changed, &outbox->lock, until);
   pthread_mutex_unlock(&outbox->lock);
   return true;
 }
@@ -228,13 +211,14 @@ static bool attempt(struct outbox *outbox, struct parcel *parcel)
 static struct parcel *wait_for_parcel(struct outbox *outbox)
 {
   pthread_mutex_lock(&outbox->lock);
-  while (!over(outbox) && !outbox->first && !outbox->closed) wait_until(outbox, UINT64_MAX);
+  while (!over(outbox) && !outbox->first && !outbox->closed)
+    condition_wait(&outbox->changed, &outbox->lock, UINT64_MAX);
   struct parcel *parcel = over(outbox) ? NULL : outbox->first;
   pthread_mutex_unlock(&outbox->lock);
   return parcel;
 }
 
-static void *deliver_all(void *argument)
+static void deliver_all(void *argument)
 {
   struct outbox *outbox = argument;
   struct parcel *parcel;
@@ -246,14 +230,13 @@ static void *deliver_all(void *argument)
   pthread_cond_broadcast(&outbox->changed); /* a sink's thread may wait for room that never comes */
   pthread_mutex_unlock(&outbox->lock);
   engine_wake(outbox->node->engine);
-  return NULL;
 }
 
 bool outbox_start(struct outbox *outbox)
 {
-  outbox->running = !pthread_create(&outbox->thread, NULL, deliver_all, outbox);
-  if (!outbox->running) node_log(outbox->node, LOG_LEVEL_ERROR, "no thread to deliver with");
-  return outbox->running;
+  if (worker_start(&outbox->worker, deliver_all, outbox)) return true;
+  node_log(outbox->node, LOG_LEVEL_ERROR, "no thread to deliver with");
+  return false;
 }
 
 static void signal_change(struct outbox *outbox, bool *flag)
@@ -276,11 +259,7 @@ void outbox_abandon(struct outbox *outbox)
 
 bool outbox_join(struct outbox *outbox, uint64_t deadline)
 {
-  if (!outbox->running) return true;
-  struct timespec until = monotonic_timespec(deadline);
-  if (pthread_clockjoin_np(outbox->thread, NULL, CLOCK_MONOTONIC, &until)) return false;
-  outbox->running = false;
-  return true;
+  return worker_join(&outbox->worker, deadline);
 }
 
 uint64_t outbox_progress(struct outbox *outbox)

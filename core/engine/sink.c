@@ -2,6 +2,7 @@
 #include "engine/engine_state.h"
 #include "engine/outbox.h"
 #include "engine/time.h"
+#include "engine/worker.h"
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,8 @@ struct sink {
   struct queue *queue;
   struct outbox *outbox; /* NULL: a sink that writes */
   struct local *locals;
-  pthread_t thread;
-  bool running, started;
+  struct worker worker;
+  bool started;
   atomic_bool closed;
 
   /* Of the sink's thread. */
@@ -47,10 +48,12 @@ struct sink *sink_new(struct node *node, struct evp_ctx *ctx)
   sink->plugin = node->plugin;
   sink->ctx = ctx;
   sink->flush_due = sink->seal_due = UINT64_MAX;
+  worker_init(&sink->worker);
   sink->queue = queue_new(node);
   if (sink->plugin->deliver) sink->outbox = outbox_new(node, ctx->self);
   if (sink->queue && (sink->outbox || !sink->plugin->deliver)) return sink;
   queue_free(sink->queue);
+  worker_free(&sink->worker);
   free(sink);
   return NULL;
 }
@@ -355,7 +358,7 @@ static bool work(struct sink *sink)
   return entry.type != ENTRY_NONE && !sink->refused.view;
 }
 
-static void *sink_main(void *argument)
+static void sink_main(void *argument)
 {
   struct sink *sink = argument;
   for (;;) {
@@ -372,7 +375,6 @@ static void *sink_main(void *argument)
   }
   flush(sink);
   engine_wake(sink->node->engine);
-  return NULL;
 }
 
 bool sink_start(struct sink *sink)
@@ -383,9 +385,9 @@ bool sink_start(struct sink *sink)
   }
   sink->started = true;
   if (sink->outbox && !outbox_start(sink->outbox)) return false;
-  sink->running = !pthread_create(&sink->thread, NULL, sink_main, sink);
-  if (!sink->running) node_fail(sink->node, "start (no thread)");
-  return sink->running;
+  if (worker_start(&sink->worker, sink_main, sink)) return true;
+  node_fail(sink->node, "start (no thread)");
+  return false;
 }
 
 void sink_close(struct sink *sink)
@@ -394,18 +396,9 @@ void sink_close(struct sink *sink)
   eventfd_write(queue_wake_fd(sink->queue), 1);
 }
 
-static bool join_thread(struct sink *sink, uint64_t deadline)
-{
-  if (!sink->running) return true;
-  struct timespec until = {.tv_sec = (time_t)(deadline / NS_PER_S), .tv_nsec = (long)(deadline % NS_PER_S)};
-  if (pthread_clockjoin_np(sink->thread, NULL, CLOCK_MONOTONIC, &until)) return false;
-  sink->running = false;
-  return true;
-}
-
 bool sink_join(struct sink *sink, uint64_t deadline)
 {
-  return join_thread(sink, deadline) && (!sink->outbox || outbox_join(sink->outbox, deadline));
+  return worker_join(&sink->worker, deadline) && (!sink->outbox || outbox_join(sink->outbox, deadline));
 }
 
 void sink_abandon(struct sink *sink)
@@ -423,7 +416,7 @@ void sink_settle(struct sink *sink)
 {
   if (sink->outbox) { /* it may run although the sink's own thread could not be started */
     outbox_close(sink->outbox);
-    outbox_join(sink->outbox, UINT64_MAX / 2);
+    outbox_join(sink->outbox, UINT64_MAX);
   }
   queue_free(sink->queue);
   sink->queue = NULL;
@@ -445,6 +438,7 @@ void sink_free(struct sink *sink)
   free(sink->message.data);
   instance_destroy(sink->ctx);
   free(sink->ctx);
+  worker_free(&sink->worker);
   free(sink);
 }
 

@@ -38,7 +38,6 @@ struct source {
   uint64_t parsed_total; /* bytes of the stream that were decoded */
   bool blocked; /* waits for room in a queue, or for held-back events to go out */
   bool input_over; /* no more bytes of this connection; then the rest in the slab ends with the stream */
-  bool exhausted; /* eventlog_finish() has given everything */
   bool restart; /* the stream ended at the begin of another in the same connection */
   bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
   bool prologue_wanted, census_wanted;
@@ -117,7 +116,7 @@ static bool begin_stream(struct source *source)
   source->newest_time = 0;
   source->newest_seen = time_monotonic();
   source->pace_begin = source->due = 0;
-  source->restart = source->exhausted = false;
+  source->restart = false;
   if (source->flow) return true;
   node_fail(source->node, "the begin of a stream");
   become_done(source);
@@ -311,16 +310,15 @@ static bool has_undecoded(const struct source *source)
   return source->due != 0;
 }
 
-/* The input has ended: the events that only the end can decide. */
+/* The input has ended: the events that only the end can decide. What they need more of never comes. */
 static void exhaust(struct source *source)
 {
   struct eventlog_step step;
   size_t sync = SIZE_MAX;
   if (!source->reader.slab && !reader_make_room(&source->reader)) return;
   do step = decode_step(source, true, &sync);
-  while (step.reason != EVENTLOG_MORE && step.reason != EVENTLOG_RESTART);
-  source->reader.parsed = source->reader.used;
-  source->exhausted = true;
+  while (step.reason != EVENTLOG_MORE && step.reason != EVENTLOG_RESTART && !atomic_load(&source->node->failed));
+  if (!source->restart) source->reader.parsed = source->reader.used;
 }
 
 /* -------------------------------------------------------------------------------------------------- connection */

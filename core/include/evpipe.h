@@ -237,6 +237,9 @@ int evp_stop_fd(struct evp_ctx *); /* [any] readable once calls that wait should
    it named for itself alone does not reach those behind it. */
 #define EVP_EVERY_EVENT 0xffffu
 void evp_want_event(struct evp_ctx *, uint16_t type);
+/* In create, a filter that passes events on: only these types pass, whatever those behind it want, so that nobody in
+   front decodes the others for them. Without a call: every type. */
+void evp_pass_event(struct evp_ctx *, uint16_t type);
 void evp_want_prologue(struct evp_ctx *);
 /* In start or later: have tick() called; 0 ends it. */
 void evp_tick_every(struct evp_ctx *, uint64_t nanoseconds);

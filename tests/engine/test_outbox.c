@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A back end of which each attempt is answered from a script. */
+/* A back end of which each attempt is answered from a script. Its thread is over before the test looks. */
 struct back_end {
   const enum evp_status *answers;
   unsigned n_answers, asked;

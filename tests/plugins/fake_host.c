@@ -359,6 +359,12 @@ void evp_want_event(struct evp_ctx *ctx, uint16_t type)
   filter->wanted[filter->n_wanted++] = type;
 }
 
+void evp_pass_event(struct evp_ctx *ctx, uint16_t type)
+{
+  (void)ctx;
+  (void)type;
+}
+
 void evp_option_error(struct evp_ctx *ctx, const char *key, const char *format, ...)
 {
   char *text = ctx->filter.option_error;

@@ -69,7 +69,14 @@ static bool read_between(const struct select *select)
   return false;
 }
 
-/* What passes is for those behind to want; these are what it needs to know itself. */
+/* What can not pass need not be decoded for those behind. */
+static void limit_events(const struct select *select)
+{
+  if (!select->events.n) return;
+  for (uint32_t type = 0; type < EVP_EVERY_EVENT; type++)
+    if (type_set_has(&select->types, (uint16_t)type)) evp_pass_event(select->ctx, (uint16_t)type);
+}
+
 static enum evp_status select_create(void *self, struct evp_ctx *ctx)
 {
   struct select *select = self;
@@ -79,7 +86,8 @@ static enum evp_status select_create(void *self, struct evp_ctx *ctx)
   good &= read_ranges(select, "threads", &select->threads, UINT32_MAX, NULL, &select->thread_ranges);
   good &= read_between(select);
   if (!good) return EVP_ERROR;
-  if (select->between.n) evp_want_event(ctx, EVP_USER_MARKER);
+  limit_events(select);
+  if (select->between.n) evp_want_event(ctx, EVP_USER_MARKER); /* what it needs to know itself */
   if (select->threads.n) {
     evp_want_event(ctx, EVP_RUN_THREAD);
     evp_want_event(ctx, EVP_STOP_THREAD);

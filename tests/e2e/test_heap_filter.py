@@ -247,6 +247,22 @@ class Heap(harness.Case):
         bands = {point["labels"].get("band") for point in found if point["name"] == CENSUS}
         self.assertEqual(bands, {"Main.main;Data.Tree.build", "MAIN", "Main.main;77"})
 
+    def test_streams_one_after_the_other_share_nothing(self):
+        """A restarted program: its cost centres have other meanings, and the old bands are taken back."""
+        logs = []
+        for name in ("first", "second"):
+            log = writer.Log()
+            log.init(breakdown=1)
+            log.cost_centre(1, name, "Main")
+            log.begin(1000)
+            log.stack([1] if name == "first" else [1, 2], 8)
+            log.end(1001)
+            logs.append(log.data())
+        path = self.folder / "both.eventlog"
+        path.write_bytes(b"".join(logs))
+        found = [(point["labels"]["band"], point["value"]) for point in self.points(path) if point["name"] == CENSUS]
+        self.assertEqual(found, [("Main.first", 8), ("Main.first", 0), ("2;Main.second", 8), ("2;Main.second", 0)])
+
 
 if __name__ == "__main__":
     harness.main()

@@ -801,6 +801,44 @@ START_TEST(malformed_records_are_counted)
 }
 END_TEST
 
+static uint32_t next_random(uint32_t *state)
+{
+  *state = *state * 1664525 + 1013904223;
+  return *state >> 8;
+}
+
+/* Few distinct bytes, so that ids are defined, strings end and labels meet again. */
+static void send_at_random(uint32_t *random, uint64_t time)
+{
+  static const uint16_t types[] = {EVP_HEAP_PROF_BEGIN, EVP_HEAP_PROF_COST_CENTRE, EVP_HEAP_PROF_SAMPLE_BEGIN,
+    EVP_HEAP_PROF_SAMPLE_COST_CENTRE, EVP_HEAP_PROF_SAMPLE_STRING, EVP_HEAP_PROF_SAMPLE_STRING,
+    EVP_HEAP_PROF_SAMPLE_STRING, EVP_HEAP_PROF_SAMPLE_END, EVP_HEAP_BIO_PROF_SAMPLE_BEGIN, EVP_IPE, EVP_PROGRAM_ARGS,
+    EVP_CAP_CREATE, EVP_HEAP_ALLOCATED, EVP_MEM_RETURN};
+  static const uint8_t bytes[] = {0, 0, 0, 0, 1, 2, 8, 'h', 'T', '+', '-', ':', 'x', '0', 0xff, 0xc3};
+  for (uint32_t left = next_random(random) % (next_random(random) % 10 ? 40 : 3000); left > 0; left--)
+    put_number(host, 1, bytes[next_random(random) % sizeof bytes]);
+  uint16_t type = types[next_random(random) % (sizeof types / sizeof *types)];
+  uint16_t cap = next_random(random) % 4 ? EVP_NO_CAP : (uint16_t)next_random(random);
+  ck_assert_int_eq(metric_host_event(host, type, time, cap, next_random(random) % 8 != 0), EVP_OK);
+}
+
+START_TEST(noise_is_survived)
+{
+  static const char *const options[] = {"", "top=3", "max_bands=5", "top=2 max_bands=1 addresses=true",
+    "breakdown=info_table info_tables.max_size=1KiB", "breakdown=cost_centre"};
+  begin(options[_i]);
+  if (_i % 2) metric_host_declare(host, EVP_HEAP_PROF_SAMPLE_BEGIN);
+  metric_host_count_only(host);
+  uint32_t random = (uint32_t)_i + 1;
+  for (uint64_t time = 0; time < 100000; time++) {
+    send_at_random(&random, time);
+    if (time % 1000 == 0) metric_host_clear(host);
+  }
+  ck_assert_uint_gt(metric_host_metrics(host), 10000);
+  ck_assert_int_eq(metric_host_end(host), EVP_OK);
+}
+END_TEST
+
 START_TEST(bad_options_are_refused)
 {
   char *said = NULL;
@@ -836,6 +874,7 @@ int main(void)
     program_is_told_when_all_is_known, program_is_told_in_part_after_a_while, malformed_records_are_counted,
     bad_options_are_refused};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcase_add_test(tests, all[i]);
+  tcase_add_loop_test(tests, noise_is_survived, 0, 6);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

@@ -35,7 +35,7 @@ main = do
   labelThread noise "noise \955"
   worker <- forkIO (work scale leak 0)
   labelThread worker "worker"
-  when (seconds > 0) . void . forkIO $ threadDelay (round (seconds * 1e6)) >> putMVar done ()
+  void . forkIO $ threadDelay (if seconds > 0 then round (seconds * 1e6) else maxBound) >> putMVar done ()
   takeMVar done
   traceMarkerIO "end"
   kept <- readIORef leak

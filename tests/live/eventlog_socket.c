@@ -45,6 +45,7 @@ static void drop_client(void)
   state.client = -1;
   state.copy = NULL;
   state.sent = state.size = 0;
+  if (write(state.wake, &(uint64_t){1}, 8) < 0) fail("eventfd"); /* the worker may be polling what was closed */
 }
 
 static void send_queue(void)

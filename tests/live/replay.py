@@ -269,7 +269,7 @@ def main():
     parser.add_argument("--raw", action="store_true", help="the file is no eventlog, or a damaged one: only its bytes are served")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    Server(parser.parse_args()).run()
+    Server(parser.parse_intermixed_args()).run()
 
 
 if __name__ == "__main__":

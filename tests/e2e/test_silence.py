@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""It says why nothing comes (DESIGN 8): each case once, as a warning, with the flag to add, and not when something does come.
+
+EVPIPE_SILENCE_MS shortens the ten seconds.
+"""
+import socket
+
+import harness
+import eventlog
+
+SHORT = {"EVPIPE_SILENCE_MS": "300"}
+HEAP = """
+    sources:
+      app: {plugin: socket, unix: "%s"}
+    filters:
+      heap: {plugin: heap, from: app}
+    sinks:
+      out: {plugin: print, from: [app, heap], format: json, path: /dev/null}
+"""
+EVENTS = """
+    sources:
+      app: {plugin: socket, unix: "%s"}
+    sinks:
+      out: {plugin: print, from: app, format: json, path: /dev/null}
+"""
+NO_HEADER, NO_EVENTS, NO_CENSUS = r"warn.*no eventlog header", r"warn.*header.*no events", r"warn.*no heap census"
+
+
+class Silence(harness.Case):
+    def run_with(self, server, pipeline=HEAP, environment=SHORT):
+        return self.evpipe(pipeline % server.path, environment=environment)
+
+    def check_only(self, process, pattern):
+        """It was said once, and no other reason was given."""
+        self.assertEqual(process.stop(), 0)
+        for each in (NO_HEADER, NO_EVENTS, NO_CENSUS):
+            found = len(harness.re.findall(each, process.err()))
+            self.assertEqual(found, 1 if each == pattern else 0, process.err())
+
+    def test_no_header(self):
+        empty = self.folder / "empty"
+        empty.write_bytes(b"")
+        process = self.run_with(self.replay(empty, "--raw", "--end", "hold"))
+        self.wait_err(process, NO_HEADER)
+        self.assertIn("another reader", process.err())
+        self.check_only(process, NO_HEADER)
+
+    def test_no_header_behind_another_reader(self):
+        server = self.replay(harness.OWN_LOG, "--end", "hold")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(str(server.path))
+            other.recv(1)
+            process = self.run_with(server)
+            self.wait_err(process, NO_HEADER)
+            self.check_only(process, NO_HEADER)
+
+    def test_header_but_no_events(self):
+        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"))
+        self.wait_err(process, NO_EVENTS)
+        self.assertIn("--eventlog-flush-interval", process.err())
+        self.assertIn("9.2", process.err())
+        self.check_only(process, NO_EVENTS)
+
+    def test_events_but_no_census(self):
+        log = self.without_census()
+        process = self.run_with(self.replay(log, "--end", "hold"))
+        self.wait_err(process, NO_CENSUS)
+        self.assertIn("-hT", process.err())
+        self.assertIn("--no-automatic-heap-samples", process.err())
+        self.check_only(process, NO_CENSUS)
+
+    def test_no_census_is_no_matter_where_no_heap_filter_waits(self):
+        process = self.run_with(self.replay(self.without_census(), "--end", "hold"), EVENTS)
+        self.wait_until_silent_for_long(process)
+        self.check_only(process, None)
+
+    def test_nothing_is_said_when_a_census_comes(self):
+        process = self.run_with(self.replay(harness.OWN_LOG, "--end", "hold"))
+        self.wait_until_silent_for_long(process)
+        self.check_only(process, None)
+
+    def test_nothing_is_said_too_early(self):
+        """Without the shortening it takes ten seconds."""
+        begin = harness.time.monotonic()
+        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"), environment={"EVPIPE_SILENCE_MS": ""})
+        self.wait_err(process, NO_EVENTS, 30)
+        self.assertGreater(harness.time.monotonic() - begin, 9.5)
+        self.assertRegex(process.err(), r"1\d s")
+
+    def wait_until_silent_for_long(self, process):
+        """Another evpipe, begun later, has complained about its own server by now."""
+        self.wait_err(process, "connected")
+        empty = self.folder / "clock"
+        empty.write_bytes(b"")
+        server = self.replay(empty, "--raw", "--end", "hold", name="clock-replay")
+        clock = self.evpipe(HEAP % server.path, name="clock-evpipe", environment={"EVPIPE_SILENCE_MS": "900"})
+        self.wait_err(clock, NO_HEADER)
+
+    def without_census(self):
+        """The first part of a log, up to its first census."""
+        data = harness.OWN_LOG.read_bytes()
+        stream, = eventlog.streams(data)
+        census = next(stream.records({eventlog.SAMPLE_BEGIN}))
+        blocks = [record.offset for record in stream.records({eventlog.BLOCK_MARKER}) if record.offset < census.offset]
+        log = self.folder / "no-census.eventlog"
+        log.write_bytes(data[:blocks[-1]])
+        self.assertGreater(len(blocks), 2)
+        return log
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,52 @@
+"""Real Haskell programs: tests/live/Oddball.hs with its socket, built by Debian 12's GHC, and by GHC 9.6 in a chroot of Debian 13."""
+import fcntl
+import pathlib
+import re
+import shutil
+import subprocess
+
+import harness
+
+LIVE = harness.SOURCE / "tests" / "live"
+SOURCES = ("Oddball.hs", "eventlog_socket.c")
+CHROOT = pathlib.Path(harness.os.environ.get("EVPIPE_GHC_CHROOT") or harness.BUILD / "ghc-chroot")
+FLAGS = ["-v0", "-O1", "-threaded", "-rtsopts"]
+
+
+def compile_in(folder, command):
+    """Builds anew when a source is newer than the program; one test at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "oddball"
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        newest = max((LIVE / source).stat().st_mtime for source in SOURCES)
+        if program.exists() and program.stat().st_mtime > newest:
+            return program
+        for source in SOURCES:
+            shutil.copy(LIVE / source, folder)
+        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode == 77:
+            harness.skip(done.stdout.strip() or "the chroot could not be made")
+        if done.returncode:
+            raise harness.Failed(f"{command}: {done.stdout}")
+    return program
+
+
+def debian_12():
+    """The command of a program built with the machine's own GHC, which must be 9.0."""
+    if not shutil.which("ghc"):
+        harness.skip("ghc is not installed")
+    version = subprocess.run(["ghc", "--numeric-version"], capture_output=True, text=True, check=True).stdout.strip()
+    if not re.match(r"9\.0\.", version):
+        harness.skip(f"ghc is {version}, not 9.0")
+    return [compile_in(harness.BUILD / "live-ghc-9.0", ["ghc", *FLAGS, "-eventlog", *SOURCES, "-o", "oddball"])]
+
+
+def debian_13():
+    """The command of a program built with GHC 9.6 in the chroot; it runs outside of it, with the chroot's loader and libraries."""
+    build = CHROOT / "build"
+    made = subprocess.run([LIVE / "ghc-chroot", CHROOT], capture_output=True, text=True, check=False)
+    if made.returncode:
+        harness.skip(made.stdout.strip() or made.stderr.strip())
+    program = compile_in(build, [str(LIVE / "ghc-chroot"), str(CHROOT), "sh", "-c", f"cd /build && ghc {' '.join(FLAGS)} {' '.join(SOURCES)} -o oddball"])
+    return [CHROOT / "lib64" / "ld-linux-x86-64.so.2", "--library-path", CHROOT / "usr" / "lib" / "x86_64-linux-gnu", program]

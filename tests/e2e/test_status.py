@@ -146,18 +146,18 @@ class Output(harness.Case):
 
 
 class Signals(harness.Case):
-    def live(self):
+    def live(self, name="evpipe"):
         """evpipe in the middle of a stream: everything that the server sent was read, more may come."""
-        server = self.replay(harness.OWN_LOG, "--end", "hold")
-        out = self.folder / "out.json"
-        process = self.evpipe(SOCKET % (server.path, out))
+        server = self.replay(harness.OWN_LOG, "--end", "hold", name=name + "-replay")
+        out = self.folder / (name + ".json")
+        process = self.evpipe(SOCKET % (server.path, out), name=name)
         wait = harness.wait_for("all events to be written", lambda: out.exists() and out.read_bytes().count(b"\n") == 28209 or not process.running())
         self.assertTrue(wait and process.running(), process.err())
         return process, out
 
     def test_stops_cleanly(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            process, out = self.live()
+            process, out = self.live(number.name)
             self.assertEqual(process.stop(number), 0, process.err())
             self.check_sound(process)
             self.assertEqual(len(out.read_bytes().splitlines()), 28209)

@@ -222,7 +222,6 @@ class Censuses:
         if address not in self.info_tables:
             return {**labels, "band": "(unresolved)"}
         name, _, kind, _, module, place = self.info_tables[address]
-        place = "" if place == ":" else place  # file:span, both empty: what GHC writes for a constructor's table
         named = {"breakdown": breakdown, "band": name, "type": kind, "module": module, "srcloc": place}
         return {key: value for key, value in named.items() if value}
 

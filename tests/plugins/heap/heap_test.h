@@ -1,0 +1,49 @@
+/* heap_test.h: what the tests of the filter `heap`, whole, in a small host share. A test ends with its instance. */
+#ifndef EVPIPE_HEAP_TEST_H
+#define EVPIPE_HEAP_TEST_H
+
+#include "heap_events.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct metric_host *host;
+
+static inline void begin(const char *options)
+{
+  host = metric_host_new(options, NULL);
+  ck_assert_ptr_nonnull(host);
+}
+
+static inline void teardown(void)
+{
+  if (host) metric_host_free(host);
+  host = NULL;
+}
+
+#define expect(text) ck_assert_str_eq(metric_host_output(host), text)
+
+#define BAND(label) "ghc_heap_census_bytes{breakdown=closure_type,band=" label "}"
+#define SUM "ghc_heap_profiled_bytes{breakdown=closure_type}"
+
+static inline TCase *heap_tests(const TTest *const *all, size_t n)
+{
+  TCase *tests = tcase_create("filter");
+  tcase_add_checked_fixture(tests, NULL, teardown);
+  tcase_set_timeout(tests, 60);
+  for (size_t i = 0; i < n; i++) tcase_add_test(tests, all[i]);
+  return tests;
+}
+
+static inline int run_heap_tests(const char *name, TCase *tests)
+{
+  Suite *suite = suite_create(name);
+  suite_add_tcase(suite, tests);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif

@@ -19,14 +19,34 @@ static bool wait_for_head(struct eventlog *log, struct cursor *c)
   return step_waits(log, c);
 }
 
-/* A header that begins in data[from..) and reaches to or behind `at`, where no record is: a capture was cut inside a record,
-   and another one follows. */
-static enum answer look_for_swallowed_header(const struct cursor *c, size_t from, size_t at, size_t *header)
+/* A header that begins in data[from..to), where no record should be: a capture was cut inside a record, and another one
+   follows. */
+static enum answer look_for_swallowed_header(const struct cursor *c, size_t from, size_t to, size_t *header)
 {
-  size_t to = at + MAGIC_SIZE - 1;
+  to += MAGIC_SIZE - 1;
   if (to > c->size && !c->final) return ANSWER_WAIT;
   *header = magic_find(c, from, to < c->size ? to : c->size);
   return *header == NOWHERE ? ANSWER_NO : ANSWER_YES;
+}
+
+/* Does a header begin in the last two bytes or more of data[from..to), or lie in them? One byte would be too common: the
+   record would have to wait for the next block. */
+static bool may_hide_header(const struct cursor *c, size_t from, size_t to)
+{
+  for (size_t n = MAGIC_SIZE - 1; n > 1; n--)
+    if (to - from >= n && magic_begins(c->data + to - n, n)) return true;
+  return magic_find(c, from, to) != NOWHERE;
+}
+
+/* The same for the record data[from..to) that ends with its block. What follows the block is only looked at if need be: it
+   may come much later. */
+static enum answer look_across_block_end(
+  const struct eventlog *log, const struct cursor *c, size_t from, size_t to, size_t *header)
+{
+  if (!may_hide_header(c, from, to)) return ANSWER_NO;
+  enum answer answer = boundary_at(log, c, to);
+  if (answer != ANSWER_NO) return answer == ANSWER_WAIT ? ANSWER_WAIT : ANSWER_NO;
+  return look_for_swallowed_header(c, from, to, header);
 }
 
 static const char *head_problem(enum head_verdict verdict)
@@ -110,13 +130,15 @@ static bool follower_is_there(const struct eventlog *log, const struct cursor *c
 static bool read_special(struct eventlog *log, struct cursor *c, const struct record *record, uint32_t length)
 {
   size_t next = c->at + length;
+  size_t header;
+  enum answer answer = ANSWER_NO;
   if (!follower_is_there(log, c, next)) return step_waits(log, c);
-  if (!head_is_good(log, c, next)) {
-    size_t header;
-    enum answer answer = look_for_swallowed_header(c, c->at, next, &header);
-    if (answer == ANSWER_WAIT) return step_waits(log, c);
-    if (answer == ANSWER_YES) return step_restarts(log, c, header);
-  }
+  if (at_block_end(log, next))
+    answer = look_across_block_end(log, c, c->at, next, &header);
+  else if (!head_is_good(log, c, next))
+    answer = look_for_swallowed_header(c, c->at, next, &header);
+  if (answer == ANSWER_WAIT) return step_waits(log, c);
+  if (answer == ANSWER_YES) return step_restarts(log, c, header);
   return accept_record(log, c, record, length);
 }
 
@@ -165,7 +187,8 @@ static bool read_marker(struct eventlog *log, struct cursor *c, const struct rec
   block_enter(log, &marker, place(log, c->at));
   size_t header = NOWHERE;
   enum answer answer = follower_is_there(log, c, next) ? ANSWER_NO : ANSWER_WAIT;
-  if (answer == ANSWER_NO && !head_is_good(log, c, next)) answer = look_for_swallowed_header(c, c->at, next, &header);
+  if (answer == ANSWER_NO && (!head_is_good(log, c, next) || magic_find(c, c->at, next) != NOWHERE))
+    answer = look_for_swallowed_header(c, c->at, next, &header);
   if (answer != ANSWER_NO) log->block = before;
   if (answer == ANSWER_WAIT) return step_waits(log, c);
   if (answer == ANSWER_YES) return step_restarts(log, c, header);
@@ -288,24 +311,37 @@ static bool read_by_verdict(struct eventlog *log, struct cursor *c, enum head_ve
   }
 }
 
+/* The header lies at or behind the begin of the record before `at`. */
+static bool restart_within(struct eventlog *log, struct cursor *c, size_t header)
+{
+  if (header < c->at) take_back(log, c);
+  return step_restarts(log, c, header);
+}
+
+/* Leaves the block that ends here. False: the step is over. */
+static bool pass_block_end(struct eventlog *log, struct cursor *c)
+{
+  size_t header;
+  enum answer answer = ANSWER_NO;
+  if (c->previous != NOWHERE) answer = look_across_block_end(log, c, c->previous, c->at, &header);
+  if (answer == ANSWER_WAIT) return wait_for_head(log, c);
+  if (answer == ANSWER_YES) return restart_within(log, c, header);
+  block_leave(log);
+  c->previous = NOWHERE;
+  return true;
+}
+
 static bool read_one(struct eventlog *log, struct cursor *c)
 {
   struct record record;
-  if (at_block_end(log, c->at)) {
-    block_leave(log);
-    c->previous = NOWHERE;
-  }
+  if (at_block_end(log, c->at) && !pass_block_end(log, c)) return false;
   enum head_verdict verdict = head_judge(log, c, c->at, &record);
   if (verdict == HEAD_WAIT) return wait_for_head(log, c);
-  bool good = verdict == HEAD_FINE || verdict == HEAD_END || verdict == HEAD_RESTART;
-  if (!good && c->previous != NOWHERE) {
-    size_t header;
-    enum answer answer = look_for_swallowed_header(c, c->previous, c->at, &header);
+  if (verdict != HEAD_FINE && verdict != HEAD_END && verdict != HEAD_RESTART) {
+    size_t header, from = c->previous == NOWHERE ? c->at : c->previous;
+    enum answer answer = look_for_swallowed_header(c, from, c->at + RECORD_HEAD + LENGTH_FIELD, &header);
     if (answer == ANSWER_WAIT) return wait_for_head(log, c);
-    if (answer == ANSWER_YES) {
-      take_back(log, c);
-      return step_restarts(log, c, header);
-    }
+    if (answer == ANSWER_YES) return restart_within(log, c, header);
   }
   c->previous = NOWHERE;
   return read_by_verdict(log, c, verdict, &record);
@@ -313,6 +349,7 @@ static bool read_one(struct eventlog *log, struct cursor *c)
 
 bool read_records(struct eventlog *log, struct cursor *c)
 {
-  walk_plain_records(log, c);
+  bool lost = !log->block.inside && log->state.blocks && !log->outside_told;
+  if (!lost) walk_plain_records(log, c);
   return read_one(log, c);
 }

@@ -1,5 +1,5 @@
 /* The source `socket` at the contract, against sockets of the test's own. */
-#include "address.h"
+#include "resolver.h"
 #include "sink_host.h"
 #include <arpa/inet.h>
 #include <check.h>
@@ -260,6 +260,18 @@ START_TEST(a_name_that_nobody_knows)
 }
 END_TEST
 
+START_TEST(an_answer_that_nobody_waits_for)
+{
+  for (int i = 0; i < 20; i++) {
+    struct tcp_address address = {.host = "nobody.invalid", .port = "1"};
+    struct resolver resolver = {.address = &address};
+    const char *why;
+    resolver_ask(&resolver, (unsigned)i % 3, &why);
+    resolver_free(&resolver);
+  }
+}
+END_TEST
+
 START_TEST(a_reset_is_said)
 {
   char options[64];
@@ -334,6 +346,7 @@ int main(void)
   tcase_add_test(tests, tcp_refused_then_there);
   tcase_add_test(tests, a_name_with_several_addresses);
   tcase_add_test(tests, a_name_that_nobody_knows);
+  tcase_add_test(tests, an_answer_that_nobody_waits_for);
   tcase_add_test(tests, a_reset_is_said);
   tcase_add_test(tests, addresses_are_parsed);
   tcase_add_test(tests, options_are_checked);

@@ -22,7 +22,7 @@ struct outbox {
   struct parcel *first, **last;
   uint64_t bytes, limit;
   uint64_t next_id, finished; /* finished: parcels that have left, and parts of them */
-  bool closed, abandoned;
+  atomic_bool closed, abandoned; /* written under the lock; `abandoned` is read between two attempts without it */
   unsigned seed;
 };
 
@@ -72,7 +72,7 @@ void outbox_free(struct outbox *outbox)
 
 static bool over(const struct outbox *outbox)
 {
-  return outbox->abandoned || atomic_load(&outbox->node->failed);
+  return atomic_load(&outbox->abandoned) || atomic_load(&outbox->node->failed);
 }
 
 bool outbox_put(struct outbox *outbox, struct evp_buf *buffer, uint64_t items, int64_t first_time, int64_t last_time)
@@ -83,7 +83,7 @@ bool outbox_put(struct outbox *outbox, struct evp_buf *buffer, uint64_t items, i
   pthread_mutex_lock(&outbox->lock);
   while (!refused && !over(outbox) && outbox->first && outbox->bytes + buffer->size > outbox->limit)
     condition_wait(&outbox->changed, &outbox->lock, UINT64_MAX);
-  if (!refused && over(outbox)) refused = outbox->abandoned ? "shutdown" : "node_failed";
+  if (!refused && over(outbox)) refused = atomic_load(&outbox->abandoned) ? "shutdown" : "node_failed";
   if (!refused) {
     parcel->data = buffer->data;
     parcel->message = (struct evp_message){.data = buffer->data,
@@ -211,7 +211,7 @@ static bool attempt(struct outbox *outbox, struct parcel *parcel)
 static struct parcel *wait_for_parcel(struct outbox *outbox)
 {
   pthread_mutex_lock(&outbox->lock);
-  while (!over(outbox) && !outbox->first && !outbox->closed)
+  while (!over(outbox) && !outbox->first && !atomic_load(&outbox->closed))
     condition_wait(&outbox->changed, &outbox->lock, UINT64_MAX);
   struct parcel *parcel = over(outbox) ? NULL : outbox->first;
   pthread_mutex_unlock(&outbox->lock);
@@ -239,10 +239,10 @@ bool outbox_start(struct outbox *outbox)
   return false;
 }
 
-static void signal_change(struct outbox *outbox, bool *flag)
+static void signal_change(struct outbox *outbox, atomic_bool *flag)
 {
   pthread_mutex_lock(&outbox->lock);
-  *flag = true;
+  atomic_store(flag, true);
   pthread_cond_broadcast(&outbox->changed);
   pthread_mutex_unlock(&outbox->lock);
 }

@@ -92,7 +92,8 @@ static bool wait_for_answer(struct question *question, unsigned wait_ms)
     until.tv_nsec -= 1000000000;
   }
   pthread_mutex_lock(&question->lock);
-  while (wait_ms && !question->done && pthread_cond_timedwait(&question->answered, &question->lock, &until) != ETIMEDOUT)
+  while (
+    wait_ms && !question->done && pthread_cond_timedwait(&question->answered, &question->lock, &until) != ETIMEDOUT)
     continue;
   bool done = question->done;
   pthread_mutex_unlock(&question->lock);

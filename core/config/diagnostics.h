@@ -18,12 +18,15 @@ struct diagnostics;
 /* A place in the YAML: line and column begin at 1; the column counts characters. Line 0: no place. */
 struct place {
   unsigned line, column, length;
+  bool goes_on; /* in further lines */
 };
 
 struct diagnostics *diagnostics_new(const char *path); /* as it is to be printed; borrowed */
 void diagnostics_free(struct diagnostics *);
 void diagnostics_set_text(struct diagnostics *, const char *text, size_t size); /* of the file; borrowed */
 void diagnostics_hide(struct diagnostics *, struct place); /* a secret: never shown */
+/* Every secret that its key gives away is hidden. Before, all is that stands in a line behind such a key, and below. */
+void diagnostics_set_understood(struct diagnostics *);
 
 /* At most 100 are kept; of further ones only the number is. */
 void diagnostics_error(struct diagnostics *, struct place, const char *format, ...)

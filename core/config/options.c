@@ -210,29 +210,44 @@ static bool bind_value(
 
 /* ----------------------------------------------------------------------------------------------------------- keys */
 
-static const struct evp_option *find_option(const struct evp_option *table, const char *key)
+/* The option that a key names, and where its struct begins; NULL: there is none. */
+static const struct evp_option *find_option(
+  const struct option_target *targets, size_t n_targets, const char *key, void **base)
 {
-  for (; table && table->key; table++)
-    if (!strcmp(table->key, key)) return table;
+  for (size_t i = 0; i < n_targets; i++)
+    for (const struct evp_option *option = targets[i].table; option && option->key; option++) {
+      if (strcmp(option->key, key)) continue;
+      *base = targets[i].base;
+      return option;
+    }
   return NULL;
 }
 
-static bool unknown_key(
-  const struct binding *binding, const struct option_target *targets, size_t n_targets, const struct config_node *key)
+static const char *nearest_option(const struct option_target *targets, size_t n_targets, const char *key)
 {
   const char *words[MAX_KEYS + 1];
   size_t n = 0;
+  for (size_t i = 0; i < n_targets; i++)
+    for (const struct evp_option *option = targets[i].table; option && option->key && n < MAX_KEYS; option++)
+      words[n++] = option->key;
+  words[n] = NULL;
+  return nearest_word(key, words);
+}
+
+static bool unknown_key(
+  const struct binding *binding, const struct option_target *targets, size_t n_targets, const struct config_pair *pair)
+{
+  const struct config_node *key = &pair->key;
+  void *base;
   for (const char *const *later = binding->later; later && *later; later++)
     if (!strcmp(*later, key->text)) {
       diagnostics_error(binding->diagnostics, key->place, "%s: '%s' is not in this version", binding->who, key->text);
       return false;
     }
   if (binding->lenient) return true;
-  for (size_t i = 0; i < n_targets; i++)
-    for (const struct evp_option *option = targets[i].table; option && option->key && n < MAX_KEYS; option++)
-      words[n++] = option->key;
-  words[n] = NULL;
-  const char *near = nearest_word(key->text, words);
+  const char *near = nearest_option(targets, n_targets, key->text);
+  if (near && find_option(targets, n_targets, near, &base)->type == EVP_T_SECRET)
+    diagnostics_hide(binding->diagnostics, pair->value.place);
   diagnostics_error(binding->diagnostics, key->place, "%s: unknown option '%s'%s%s%s", binding->who, key->text,
     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
   return false;
@@ -241,12 +256,11 @@ static bool unknown_key(
 static bool bind_pair(
   const struct binding *binding, const struct option_target *targets, size_t n_targets, const struct config_pair *pair)
 {
+  void *base;
   if (!strncmp(pair->key.text, "x-", 2)) return true;
-  for (size_t i = 0; i < n_targets; i++) {
-    const struct evp_option *option = find_option(targets[i].table, pair->key.text);
-    if (option) return bind_value(binding, option, targets[i].base, &pair->value);
-  }
-  return unknown_key(binding, targets, n_targets, &pair->key);
+  const struct evp_option *option = find_option(targets, n_targets, pair->key.text, &base);
+  if (option) return bind_value(binding, option, base, &pair->value);
+  return unknown_key(binding, targets, n_targets, pair);
 }
 
 static bool required_are_there(

@@ -337,7 +337,7 @@ void pipeline_option_error(
   struct diagnostics *diagnostics, const struct pipeline_node *node, const char *key, const char *text)
 {
   diagnostics_error(
-    diagnostics, value_place(node, key), "%s '%s': '%s' %s", plugin_kind_name(node->kind), node->name, key, text);
+    diagnostics, value_place(node, key), "%s '%s': '%s': %s", plugin_kind_name(node->kind), node->name, key, text);
 }
 
 void pipeline_node_error(struct diagnostics *diagnostics, const struct pipeline_node *node, const char *text)

@@ -1,4 +1,4 @@
-/* tree.h: YAML as a tree in which every node knows its place, made by libyaml's document API.
+/* tree.h: YAML as a tree in which every node knows its place, made of libyaml's events.
  *
  * Refused, with the place: what is not YAML or not UTF-8, more than one document, duplicate keys, merge keys, keys that
  * are no scalars, aliases that contain themselves, trees that are too deep or, with their aliases, too large.
@@ -21,6 +21,7 @@ struct config_node {
   struct config_node *items; /* SEQUENCE */
   struct config_pair *pairs; /* MAPPING */
   size_t n;
+  bool replaced; /* its variables are */
 };
 
 struct config_pair {

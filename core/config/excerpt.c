@@ -1,0 +1,190 @@
+#include "config/excerpt.h"
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_SHOWN = 160, MARGIN = 20 };
+
+/* What is shown in one place: a character, or *** for all the columns of a secret. */
+struct cell {
+  char text[8];
+  unsigned width;
+  unsigned from, to; /* the columns that it stands for; `to` is behind the last */
+};
+
+struct line {
+  const char *text;
+  size_t size;
+  unsigned number;
+  unsigned secret; /* from this column on all is secret; 0: nothing is */
+  struct cell cells[MAX_SHOWN];
+  unsigned n;
+  bool cut;
+};
+
+/* -------------------------------------------------------------------------------------------------------- secrets */
+
+bool is_secret_key(const char *word, size_t size)
+{
+  static const char *const secret[] = {"password", "token", "secret", "credential", "passwd", "passphrase"};
+  for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+    size_t length = strlen(secret[i]);
+    for (size_t at = 0; at + length <= size; at++)
+      if (!strncasecmp(word + at, secret[i], length)) return true;
+  }
+  return false;
+}
+
+/* The offset of what stands behind a key such as `password:`, which may be the line's end; SIZE_MAX: no such key. */
+static size_t find_secret(const char *line, size_t size)
+{
+  for (size_t i = 0; i < size; i++) {
+    if (line[i] != ':') continue;
+    size_t end = i;
+    while (end && strchr(" \t\"'", line[end - 1])) end--;
+    size_t begin = end;
+    while (begin && !strchr(" \t{[,\"'", line[begin - 1])) begin--;
+    if (!is_secret_key(line + begin, end - begin)) continue;
+    do i++;
+    while (i < size && strchr(" \t", line[i]));
+    return i;
+  }
+  return SIZE_MAX;
+}
+
+static size_t indent_of(const struct line *line)
+{
+  size_t indent = 0;
+  while (indent < line->size && line->text[indent] == ' ') indent++;
+  return indent;
+}
+
+static unsigned column_of(const struct line *line, size_t offset)
+{
+  unsigned column = 1;
+  for (size_t i = 0; i < offset; i++) column += ((unsigned char)line->text[i] & 0xc0) != 0x80;
+  return column;
+}
+
+/* In a text that is none of YAML's. What is indented deeper than a secret's key, below it, goes on with it: a block of
+   text, or a value on a line of its own. `key_indent` is that of such a key above, and is brought up to date. */
+static void guess_secret(struct line *line, size_t *key_indent)
+{
+  size_t indent = indent_of(line), secret = find_secret(line->text, line->size);
+  bool goes_on = *key_indent != SIZE_MAX && (indent > *key_indent || indent == line->size);
+  if (goes_on) {
+    line->secret = column_of(line, indent);
+  } else {
+    *key_indent = secret == SIZE_MAX ? SIZE_MAX : indent;
+    line->secret = secret == SIZE_MAX ? 0 : column_of(line, secret);
+  }
+}
+
+/* False: there is no such line. */
+static bool find_line(const struct excerpt *excerpt, unsigned number, struct line *line)
+{
+  const char *at = excerpt->text, *end = at ? at + excerpt->size : NULL;
+  size_t key_indent = SIZE_MAX;
+  for (unsigned i = 1; at && at < end; i++) {
+    const char *stop = memchr(at, '\n', (size_t)(end - at));
+    line->text = at;
+    line->size = (size_t)((stop ? stop : end) - at);
+    if (line->size && at[line->size - 1] == '\r') line->size--;
+    if (!excerpt->understood) guess_secret(line, &key_indent);
+    if (i == number) return true;
+    at = stop ? stop + 1 : NULL;
+  }
+  return false;
+}
+
+/* The column behind the secret that `column` lies in; 0: it lies in none. */
+static unsigned secret_end(const struct excerpt *excerpt, const struct line *line, unsigned column)
+{
+  if (line->secret && column >= line->secret) return UINT32_MAX;
+  for (size_t i = 0; i < excerpt->n_hidden; i++) {
+    const struct place *place = &excerpt->hidden[i];
+    unsigned end = place->goes_on ? UINT32_MAX : place->column + place->length;
+    if (place->line == line->number && column >= place->column && column < end) return end;
+  }
+  return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------- showing */
+
+static size_t character_length(const struct line *line, size_t at)
+{
+  size_t length = 1;
+  while (at + length < line->size && length < 4 && ((unsigned char)line->text[at + length] & 0xc0) == 0x80) length++;
+  return length;
+}
+
+static bool is_control(const char *character, size_t length)
+{
+  unsigned char first = (unsigned char)character[0];
+  if (length == 1) return (first < 0x20 && first != '\t') || first == 0x7f;
+  return length == 2 && first == 0xc2 && (unsigned char)character[1] < 0xa0;
+}
+
+static void put_cell(struct line *line, struct cell cell, const char *text, size_t length)
+{
+  if (line->n == MAX_SHOWN) {
+    line->cut = true;
+    return;
+  }
+  memcpy(cell.text, text, length);
+  line->cells[line->n++] = cell;
+}
+
+/* The cells from a column on. */
+static void take_cells(const struct excerpt *excerpt, struct line *line, unsigned first)
+{
+  unsigned column = 1;
+  for (size_t at = 0; at < line->size && !line->cut;) {
+    unsigned from = column, secret = secret_end(excerpt, line, column);
+    size_t begin = at;
+    do {
+      at += character_length(line, at);
+      column++;
+    } while (at < line->size && column < secret);
+    struct cell cell = {.from = from, .to = column, .width = secret ? 3 : 1};
+    if (column <= first) continue;
+    if (secret)
+      put_cell(line, cell, "***", 3);
+    else if (is_control(line->text + begin, at - begin))
+      put_cell(line, cell, "?", 1);
+    else
+      put_cell(line, cell, line->text + begin, at - begin);
+  }
+}
+
+static void print_mark(const struct cell *cell, struct place place, FILE *file)
+{
+  bool caret = place.column >= cell->from && place.column < cell->to;
+  bool under = caret || (cell->from > place.column && cell->from < place.column + place.length);
+  if (cell->text[0] == '\t' && !under) {
+    fputc('\t', file);
+    return;
+  }
+  for (unsigned i = 0; i < cell->width; i++) fputc(!under ? ' ' : caret && !i ? '^' : '~', file);
+}
+
+static void print_marks(const struct line *line, struct place place, FILE *file)
+{
+  unsigned end = place.column + (place.length ? place.length : 1);
+  for (unsigned i = 0; i < line->n && line->cells[i].from < end; i++) print_mark(&line->cells[i], place, file);
+  if (!line->n || place.column >= line->cells[line->n - 1].to) fputc('^', file); /* behind the line's last character */
+  fputc('\n', file);
+}
+
+void excerpt_print(const struct excerpt *excerpt, struct place place, FILE *file)
+{
+  struct line line = {.number = place.line};
+  if (!find_line(excerpt, place.line, &line)) return;
+  unsigned first = place.column < MAX_SHOWN - MARGIN ? 1 : place.column - MAX_SHOWN / 2;
+  take_cells(excerpt, &line, first);
+  int gutter = fprintf(file, "%5u | ", place.line);
+  fputs(first > 1 ? "..." : "", file);
+  for (unsigned i = 0; i < line.n; i++) fputs(line.cells[i].text, file);
+  fprintf(file, "%s\n%*s%s", line.cut ? "..." : "", gutter, "| ", first > 1 ? "   " : "");
+  print_marks(&line, place, file);
+}

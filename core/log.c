@@ -9,11 +9,13 @@
 static const char *const level_words[] = {"error", "warning", "info", "debug"};
 static atomic_int configured_level = LOG_LEVEL_INFO;
 static atomic_int configured_format = LOG_FORMAT_TEXT;
+static atomic_bool on_terminal; /* a line clears what `print format: summary` may have drawn where it comes to stand */
 
 void log_configure(enum log_level level, enum log_format format)
 {
   atomic_store(&configured_level, (int)level);
   atomic_store(&configured_format, (int)format);
+  atomic_store(&on_terminal, isatty(STDERR_FILENO) == 1);
 }
 
 bool log_level_parse(const char *word, enum log_level *level)
@@ -34,7 +36,7 @@ struct line {
   char text[4096];
 };
 
-enum { LINE_END = 4 }; /* room kept for what closes the line: a quote, a brace, a line feed */
+enum { LINE_END = 8 }; /* room kept for what closes the line: a quote, a brace, an escape sequence, a line feed */
 
 static void put(struct line *line, const char *text, size_t size)
 {
@@ -118,7 +120,9 @@ static void make_text(struct line *line, enum log_level level, const char *node,
   }
   put_text(line, node || place ? ": " : " ");
   put_escaped(line, message, false);
-  line->text[line->size++] = '\n';
+  const char *end = atomic_load_explicit(&on_terminal, memory_order_relaxed) ? "\033[K\n" : "\n";
+  memcpy(line->text + line->size, end, strlen(end));
+  line->size += strlen(end);
 }
 
 void log_line_v(enum log_level level, const char *node, const char *place, const char *format, va_list arguments)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,20 +55,20 @@ static int usage(const char *problem, const char *word)
 }
 
 /* A bare name is a recipe: beside the program (a moved prefix, or a build that was not installed), or installed. */
-static const char *find_config(const char *name, char *path, size_t size)
+static const char *find_config(const char *name, char path[PATH_MAX])
 {
-  char program[PATH_ROOM];
+  char program[PATH_ROOM], candidate[2 * PATH_ROOM];
   ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   program[n > 0 ? n : 0] = '\0';
   if (strchr(name, '/') || strchr(name, '.') || !access(name, F_OK)) return name;
   const char *bin = dirname(program);
   const char *const folders[] = {RECIPE_DIR_FROM_BIN, "../../config", "../config"};
   for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-    snprintf(path, size, "%s/%s/%s.yaml", bin, folders[i], name);
-    if (!access(path, F_OK)) return path;
+    snprintf(candidate, sizeof candidate, "%s/%s/%s.yaml", bin, folders[i], name);
+    if (realpath(candidate, path)) return path; /* without the dots: it stands in every line of the log */
   }
-  snprintf(path, size, "%s/%s.yaml", RECIPE_DIR, name);
-  return access(path, F_OK) ? name : path;
+  snprintf(candidate, sizeof candidate, "%s/%s.yaml", RECIPE_DIR, name);
+  return realpath(candidate, path) ? path : name;
 }
 
 /* Nothing was printed by halves: a full disk is a failure. */
@@ -104,9 +105,9 @@ static int run_pipeline(const struct arguments *arguments, const struct pipeline
 
 static int with_config(const struct arguments *arguments)
 {
-  char path[PATH_ROOM * 2];
+  char path[PATH_MAX];
   if (!arguments->config) return usage("name a pipeline with -c FILE", NULL);
-  const char *config = find_config(arguments->config, path, sizeof path);
+  const char *config = find_config(arguments->config, path);
   struct diagnostics *found = diagnostics_new(config);
   if (!found) return usage("no memory", NULL);
   struct pipeline *pipeline = pipeline_load(config, arguments->finder, found);

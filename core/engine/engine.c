@@ -344,7 +344,8 @@ static void report(struct engine *engine)
   for (unsigned i = 0; i < engine->n_nodes; i++)
     if (engine->nodes[i].sink) sink_settle(engine->nodes[i].sink);
   for (unsigned i = 0; i < engine->n_nodes; i++)
-    statistics_report(&engine->nodes[i].statistics, engine->nodes[i].config->name, engine->nodes[i].config->place);
+    statistics_report(&engine->nodes[i].statistics, engine->nodes[i].config->name, engine->nodes[i].config->place,
+      atomic_load(&engine->live) ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG);
 }
 
 static void run(struct engine *engine, int signal_fd)

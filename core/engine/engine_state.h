@@ -25,6 +25,7 @@ struct engine {
   atomic_int status; /* enum engine_status_rank */
   atomic_uint lanes_running;
   atomic_bool stopping; /* lanes read no more */
+  atomic_bool live; /* a live stream was connected: totals at the end are worth a line */
   atomic_bool abandoned; /* the time is up: lanes leave everything as it is */
   int wake_fd; /* eventfd: something for the main thread to look at */
   int stop_fd; /* eventfd: readable once calls that wait should give up */

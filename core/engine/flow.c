@@ -522,10 +522,21 @@ struct flow *flow_new(struct engine *engine, struct node *source, struct evp_str
   return NULL;
 }
 
+/* Held items whose time never came: the engine was told to end at once. */
+static void drop_held(struct flow *flow)
+{
+  for (size_t i = 0; i < flow->n_held; i++) {
+    struct node *from = flow->held[i].from;
+    statistics_drop(
+      &from->statistics, from->config->name, from->config->place, flow->held[i].view->batch.n, "shutdown");
+    block_unref(flow->held[i].view->block);
+  }
+}
+
 void flow_free(struct flow *flow)
 {
   if (!flow) return;
-  for (size_t i = 0; i < flow->n_held; i++) block_unref(flow->held[i].view->block);
+  drop_held(flow);
   for (unsigned i = 0; i < flow->n_stages; i++) {
     out_free(&flow->stages[i].out);
     instance_destroy(&flow->stages[i].ctx);

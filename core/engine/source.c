@@ -10,10 +10,13 @@
 #include <evpipe/events.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 /* Under a pace, events are handed on in small parts, so that they come when they are due. */
 enum { PACED_EVENTS = 64 };
+
+enum { BEGINNING = 4096 };
 
 enum source_state {
   SOURCE_WAITING, /* until retry_at, then connects */
@@ -35,6 +38,8 @@ struct source {
   struct reader reader;
   struct flow *flow; /* NULL: no byte came yet */
   uint64_t offset; /* of the first byte not handed on yet, in its stream */
+  uint8_t beginning[BEGINNING]; /* of the stream: what is no eventlog is told by it */
+  size_t n_beginning;
   uint64_t parsed_total; /* bytes of the stream that were decoded */
   bool blocked; /* waits for room in a queue, or for held-back events to go out */
   bool input_over; /* no more bytes of this connection; then the rest in the slab ends with the stream */
@@ -113,6 +118,7 @@ static bool begin_stream(struct source *source)
   struct evp_stream *stream = new_stream(source);
   source->flow = stream ? flow_new(source->node->engine, source->node, stream, source->ctx->modified) : NULL;
   source->offset = source->parsed_total = 0;
+  source->n_beginning = 0;
   source->newest_time = 0;
   source->newest_seen = time_monotonic();
   source->pace_begin = source->due = 0;
@@ -130,8 +136,7 @@ static const struct eventlog_state *state_of(const struct source *source)
 
 static void report_no_header(struct source *source)
 {
-  const struct reader *reader = &source->reader;
-  const char *guess = reader->slab ? eventlog_guess(reader->slab->data, reader->used) : NULL;
+  const char *guess = eventlog_guess(source->beginning, source->n_beginning);
   node_log(source->node, flow_stream(source->flow)->live ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
     "no complete eventlog header in %" PRIu64 " bytes%s%s", source->offset, guess ? ": this looks like " : "",
     guess ? guess : "");
@@ -343,7 +348,9 @@ static void become_open(struct source *source, int fd)
   reader_free(&source->reader);
   source->silence = (struct silence){.connected = time_monotonic()};
   statistics_add(&source->node->statistics.connects, 1);
-  node_log(source->node, LOG_LEVEL_INFO, "connected");
+  bool live = !source->ctx->recorded && !source->ctx->can_wait;
+  if (live) atomic_store(&source->node->engine->live, true);
+  node_log(source->node, live ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "connected");
 }
 
 /* It will never come again. If what it gave was damaged, that was the input's fault and not a live stream's fate. */
@@ -397,6 +404,14 @@ static void end_input(struct source *source)
   source->damaged = true;
 }
 
+static void keep_beginning(struct source *source, const uint8_t *data, size_t size)
+{
+  size_t room = sizeof source->beginning - source->n_beginning;
+  if (size > room) size = room;
+  memcpy(source->beginning + source->n_beginning, data, size);
+  source->n_beginning += size;
+}
+
 static void read_some(struct source *source)
 {
   struct reader *reader = &source->reader;
@@ -410,6 +425,7 @@ static void read_some(struct source *source)
   switch (status) {
   case EVP_OK:
     if (!source->flow && !begin_stream(source)) return;
+    keep_beginning(source, reader->slab->data + reader->used, size);
     reader->used += size;
     statistics_add(&source->node->statistics.in[signal_index(EVP_BYTES)], size);
     decode(source);

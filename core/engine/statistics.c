@@ -75,7 +75,13 @@ static void append_count(char *text, size_t room, const char *word, uint64_t n)
   if (n) snprintf(text + used, room - used, "%s%s %" PRIu64, used ? ", " : "", word, n);
 }
 
-void statistics_report(struct statistics *statistics, const char *node, const char *place)
+static bool lost_something(struct statistics *statistics)
+{
+  return statistics_get(&statistics->rejected) || statistics_get(&statistics->errors) ||
+         statistics_get(&statistics->late) || statistics_dropped(statistics);
+}
+
+void statistics_report(struct statistics *statistics, const char *node, const char *place, enum log_level level)
 {
   char text[512] = "";
   append_counts(text, sizeof text, "in", statistics->in);
@@ -90,5 +96,6 @@ void statistics_report(struct statistics *statistics, const char *node, const ch
   for (unsigned i = 0; i < statistics->n_drops; i++)
     if (statistics->drops[i].items > statistics->drops[i].told) say(&statistics->drops[i], node, place);
   pthread_mutex_unlock(&statistics->lock);
-  log_line(LOG_LEVEL_INFO, node, place, "done: %s", text[0] ? text : "nothing came");
+  if (lost_something(statistics)) level = LOG_LEVEL_INFO;
+  log_line(level, node, place, "done: %s", text[0] ? text : "nothing came");
 }

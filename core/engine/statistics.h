@@ -7,6 +7,7 @@
 #ifndef EVPIPE_STATISTICS_H
 #define EVPIPE_STATISTICS_H
 
+#include "log.h"
 #include <evpipe.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -51,7 +52,8 @@ void statistics_free(struct statistics *);
    as long as the node. */
 void statistics_drop(struct statistics *, const char *node, const char *place, uint64_t items, const char *reason);
 uint64_t statistics_dropped(struct statistics *);
-/* At the end: the drops that the log does not know of yet, and a line of totals. */
-void statistics_report(struct statistics *, const char *node, const char *place);
+/* At the end: the drops that the log does not know of yet, and a line of totals, at `level` or, if anything was lost,
+   as information. */
+void statistics_report(struct statistics *, const char *node, const char *place, enum log_level level);
 
 #endif

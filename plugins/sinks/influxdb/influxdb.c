@@ -18,6 +18,7 @@ static enum evp_status influxdb_create(void *self, struct evp_ctx *ctx)
   influxdb->ctx = ctx;
   influxdb->courier.ctx = ctx;
   influxdb->courier.options = &influxdb->options;
+  target_forget_empty(&influxdb->options);
   if (!target_check(&influxdb->options, ctx)) return EVP_ERROR;
   influxdb->lines = line_protocol_new(ctx);
   if (influxdb->lines && target_make(&influxdb->courier.target, &influxdb->options)) return EVP_OK;

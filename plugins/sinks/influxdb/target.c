@@ -48,6 +48,15 @@ static bool check_url(const struct target_options *options, struct evp_ctx *ctx)
   return !wrong || refuse(ctx, "url", wrong);
 }
 
+void target_forget_empty(struct target_options *options)
+{
+  const char **const texts[] = {&options->database, &options->retention_policy, &options->org, &options->bucket,
+    &options->username, &options->password, &options->token, &options->tls.ca_file, &options->tls.cert_file,
+    &options->tls.key_file};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    if (*texts[i] && !**texts[i]) *texts[i] = NULL;
+}
+
 static bool is_set(const char *text)
 {
   return text && *text;

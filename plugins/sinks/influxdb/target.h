@@ -26,6 +26,8 @@ struct target {
   char *create_url; /* makes the database; NULL: not wanted */
 };
 
+/* An empty text is as none: ${NAME:-}. */
+void target_forget_empty(struct target_options *);
 bool target_check(const struct target_options *, struct evp_ctx *);
 bool target_make(struct target *, const struct target_options *); /* false: no memory */
 void target_free(struct target *);

@@ -45,6 +45,8 @@ static enum evp_status socket_create(void *self, struct evp_ctx *ctx)
   source->ctx = ctx;
   source->fd = -1;
   source->resolver.address = &source->tcp_address;
+  if (source->unix && !*source->unix) source->unix = NULL; /* ${NAME:-} */
+  if (source->tcp && !*source->tcp) source->tcp = NULL;
   if (source->unix && source->tcp) {
     evp_option_error(ctx, "tcp", "does not go with unix: a source reads one socket; make two sources");
     return EVP_ERROR;

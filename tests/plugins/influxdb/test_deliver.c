@@ -332,6 +332,18 @@ START_TEST(options_are_checked)
 }
 END_TEST
 
+START_TEST(an_empty_text_is_as_none)
+{
+  options.username = options.password = options.token = options.org = options.tls.key_file = "";
+  target_forget_empty(&options);
+  ck_assert(target_check(&options, courier.ctx));
+  ck_assert_ptr_null(options.username);
+  options.database = "";
+  target_forget_empty(&options);
+  expect_refused(options, "option database: is missing");
+}
+END_TEST
+
 START_TEST(a_missing_ca_file_is_said_at_the_start)
 {
   options.url = "https://localhost:1";
@@ -363,6 +375,7 @@ int main(void)
   tcase_add_test(tests, a_secret_that_comes_back_is_hidden);
   tcase_add_test(tests, when_evpipe_stops_nothing_is_said);
   tcase_add_test(tests, options_are_checked);
+  tcase_add_test(tests, an_empty_text_is_as_none);
   tcase_add_test(tests, a_missing_ca_file_is_said_at_the_start);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);

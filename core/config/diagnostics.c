@@ -147,7 +147,7 @@ const char *nearest_word(const char *word, const char *const *words)
   unsigned best = (unsigned)strlen(word) / 3 + 1;
   for (; *words; words++) {
     unsigned edits = distance(word, *words);
-    if (edits > best || (nearest && edits == best)) continue;
+    if (edits > best || edits >= strlen(word) || (nearest && edits == best)) continue;
     best = edits;
     nearest = *words;
   }

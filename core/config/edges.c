@@ -1,4 +1,5 @@
 #include "config/edges.h"
+#include "config/options.h"
 #include "plugin/loader.h"
 #include <string.h>
 
@@ -106,10 +107,11 @@ static void look_for_bridge(void *context, const char *path, const char *file)
   bridge->names[bridge->n++] = plugin->name;
 }
 
-static void no_common_signal(
-  struct resolving *resolving, const struct pipeline_node *from, const struct pipeline_node *to, struct place place)
+/* `takes`: what the consumer accepts, less what its `signals` leave out. */
+static void no_common_signal(struct resolving *resolving, const struct pipeline_node *from,
+  const struct pipeline_node *to, uint32_t takes, struct place place)
 {
-  struct bridge bridge = {.finder = resolving->finder, .from = from->plugin->emits, .to = to->plugin->accepts};
+  struct bridge bridge = {.finder = resolving->finder, .from = from->plugin->emits, .to = takes};
   plugin_visit_all(resolving->finder, look_for_bridge, &bridge);
   const char *hint = "";
   for (unsigned i = 0; i < bridge.n; i++)
@@ -119,9 +121,9 @@ static void no_common_signal(
                          : " or ",
       bridge.names[i]);
   fail(resolving, place,
-    config_format(resolving->memory, "%s takes %s, and '%s' gives %s%s%s%s", who(resolving, to),
-      signal_list(resolving->memory, to->plugin->accepts), from->name,
-      signal_list(resolving->memory, from->plugin->emits), *hint ? "; put a filter between: " : "", hint, ""));
+    config_format(resolving->memory, "%s takes %s, and '%s' gives %s%s%s", who(resolving, to),
+      signal_list(resolving->memory, takes), from->name, signal_list(resolving->memory, from->plugin->emits),
+      *hint ? "; put a filter between: " : "", hint));
 }
 
 /* --------------------------------------------------------------------------------------------------------- edges */
@@ -156,6 +158,7 @@ static bool resolve_edge(struct resolving *resolving, const struct edge_request 
   struct pipeline_node *node = request->node;
   struct place place = item_place(node, "from", i);
   const char *name = request->from.items[i];
+  if (name == option_broken_item) return false;
   const struct pipeline_node *from = find_node(resolving->pipeline, name);
   if (!from) {
     unknown_name(resolving, node, name, place);
@@ -176,7 +179,8 @@ static bool resolve_edge(struct resolving *resolving, const struct edge_request 
   if (!from->plugin || !node->plugin) return false; /* that they did not load is the error */
   edge->signals = edge_signals(from, node->plugin, wanted);
   if (edge->signals) return true;
-  no_common_signal(resolving, from, node, place);
+  uint32_t takes = wanted & node->plugin->accepts;
+  no_common_signal(resolving, from, node, takes ? takes : node->plugin->accepts, place);
   return false;
 }
 
@@ -265,7 +269,7 @@ static void visit(struct ordering *ordering, uint32_t index)
   ordering->path[ordering->depth++] = index;
   for (size_t i = 0; i < request->from.n; i++) {
     const struct pipeline_node *from = find_node(resolving->pipeline, request->from.items[i]);
-    if (!from) continue;
+    if (!from || from->kind == EVP_SINK) continue;
     uint32_t next = (uint32_t)(from - resolving->pipeline->nodes);
     if (ordering->state[next] == OPEN) tell_cycle(ordering, next);
     if (ordering->state[next] == UNSEEN) visit(ordering, next);

@@ -80,19 +80,34 @@ static void guess_secret(struct line *line, size_t *key_indent)
   }
 }
 
+/* The bytes of the line break at `at`, 0 if there is none: what YAML 1.1, and so libyaml, counts lines by. */
+static size_t line_break(const char *at, const char *end)
+{
+  if (*at == '\r') return at + 1 < end && at[1] == '\n' ? 2 : 1;
+  if (*at == '\n') return 1;
+  if (end - at >= 2 && !memcmp(at, "\xc2\x85", 2)) return 2; /* NEL */
+  return end - at >= 3 && (!memcmp(at, "\xe2\x80\xa8", 3) || !memcmp(at, "\xe2\x80\xa9", 3)) ? 3 : 0; /* LS, PS */
+}
+
+const char *excerpt_next_line(const char *at, const char *end, size_t *size)
+{
+  const char *stop = at;
+  size_t length = 0;
+  while (stop < end && !(length = line_break(stop, end))) stop++;
+  *size = (size_t)(stop - at);
+  return length ? stop + length : NULL;
+}
+
 /* False: there is no such line. */
 static bool find_line(const struct excerpt *excerpt, unsigned number, struct line *line)
 {
   const char *at = excerpt->text, *end = at ? at + excerpt->size : NULL;
   size_t key_indent = SIZE_MAX;
   for (unsigned i = 1; at && at < end; i++) {
-    const char *stop = memchr(at, '\n', (size_t)(end - at));
     line->text = at;
-    line->size = (size_t)((stop ? stop : end) - at);
-    if (line->size && at[line->size - 1] == '\r') line->size--;
+    at = excerpt_next_line(at, end, &line->size);
     if (!excerpt->understood) guess_secret(line, &key_indent);
     if (i == number) return true;
-    at = stop ? stop + 1 : NULL;
   }
   return false;
 }

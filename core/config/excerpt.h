@@ -17,6 +17,8 @@ struct excerpt {
 };
 
 void excerpt_print(const struct excerpt *, struct place, FILE *);
+/* The size of the line that begins at `at`; returns where the next one begins, NULL: there is none. */
+const char *excerpt_next_line(const char *at, const char *end, size_t *size);
 bool is_secret_key(const char *word, size_t size); /* does the name of a key say that its value is a secret? */
 
 #endif

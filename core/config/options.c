@@ -10,6 +10,8 @@
 
 enum { MAX_SECRET = 64 * 1024, MAX_KEYS = 128 };
 
+const char option_broken_item[] = "";
+
 const char *option_type_name(uint32_t type)
 {
   static const char *const names[] = {
@@ -30,9 +32,20 @@ static const char *expected(uint32_t type)
     return "a size: 65536, 64KiB, 2MiB, 1GiB";
   case EVP_T_DURATION:
     return "a duration: 250ms, 30s, 2m, 1h, none";
+  case EVP_T_SECRET:
+    return "a text or {file: PATH}";
+  case EVP_T_STRINGS:
+    return "one value, or a list of them in [ ]";
   default:
     return "one value";
   }
+}
+
+/* {name} without quotes is a map to YAML. */
+static const char *quote_hint(const struct config_node *value)
+{
+  bool placeholder = value->kind == CONFIG_MAPPING && value->n == 1 && value->pairs[0].value.kind == CONFIG_NULL;
+  return placeholder ? "; to YAML this is a map: put it in quotes" : "";
 }
 
 /* ------------------------------------------------------------------------------------------------------- scalars */
@@ -109,8 +122,8 @@ static bool wrong(const struct binding *binding, const struct evp_option *option
     diagnostics_error(binding->diagnostics, place, "%s: '%s' must be one of: %s%s%s%s", binding->who, option->key, list,
       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
   } else {
-    diagnostics_error(
-      binding->diagnostics, place, "%s: '%s' must be %s", binding->who, option->key, expected(option->type));
+    diagnostics_error(binding->diagnostics, place, "%s: '%s' must be %s%s", binding->who, option->key,
+      expected(option->type), quote_hint(value));
   }
   return false;
 }
@@ -125,6 +138,7 @@ static bool bind_strings(const struct binding *binding, const struct evp_option 
     items[i] = value->items[i].text;
     if (value->items[i].kind == CONFIG_SCALAR) continue;
     ok = false;
+    items[i] = option_broken_item;
     diagnostics_error(
       binding->diagnostics, value->items[i].place, "%s: an item of '%s' must be one value", binding->who, option->key);
   }
@@ -144,7 +158,8 @@ static bool bind_map(const struct binding *binding, const struct evp_option *opt
   bool ok = true;
   for (size_t i = 0; i < value->n; i++) {
     const struct config_pair *pair = &value->pairs[i];
-    items[i] = (struct evp_label){pair->key.text, pair->value.kind == CONFIG_SCALAR ? pair->value.text : ""};
+    items[i] =
+      (struct evp_label){pair->key.text, pair->value.kind == CONFIG_SCALAR ? pair->value.text : option_broken_item};
     if (pair->value.kind == CONFIG_SCALAR) continue;
     ok = false;
     diagnostics_error(binding->diagnostics, pair->value.place, "%s: '%s' in '%s' must be one value", binding->who,
@@ -161,7 +176,7 @@ static bool bind_secret_file(
   const struct config_pair *pair = tree_find(value, "file");
   if (!pair || value->n != 1 || pair->value.kind != CONFIG_SCALAR) {
     diagnostics_error(
-      binding->diagnostics, value->place, "%s: '%s' must be a text or {file: PATH}", binding->who, option->key);
+      binding->diagnostics, value->place, "%s: '%s' must be %s", binding->who, option->key, expected(EVP_T_SECRET));
     return false;
   }
   char *text = config_alloc(binding->memory, MAX_SECRET + 1);

@@ -27,6 +27,9 @@ bool options_set_defaults(struct config_memory *, const struct evp_option *table
 bool options_bind(const struct binding *, const struct option_target *targets, size_t n_targets,
   const struct config_node *mapping, struct place whole);
 
+/* Stands in a list for an item that was wrong, and was told. */
+extern const char option_broken_item[];
+
 const char *option_type_name(uint32_t type); /* "size", "duration", ... */
 
 #endif

@@ -139,6 +139,18 @@ static bool is_label_key(const char *key)
   return true;
 }
 
+static void check_label(struct loading *loading, const struct pipeline_node *node, const struct evp_label *label)
+{
+  const char *wrong = NULL;
+  if (!is_label_key(label->key) || !strncmp(label->key, "__", 2))
+    wrong = "a label's name has letters, digits and _, and does not begin with a digit or with __";
+  else if (!*label->value && label->value != option_broken_item)
+    wrong = "a label is not empty: leave it out";
+  if (!wrong) return;
+  pipeline_option_error(loading->diagnostics, node, config_format(loading->memory, "labels.%s", label->key), wrong);
+  loading->ok = false;
+}
+
 /* `service` is always among the labels: the one given, else the node's name. */
 static void complete_labels(struct loading *loading, struct pipeline_node *node)
 {
@@ -147,12 +159,8 @@ static void complete_labels(struct loading *loading, struct pipeline_node *node)
   bool has_service = false;
   for (size_t i = 0; i < labels->n; i++) {
     items[i] = labels->items[i];
+    check_label(loading, node, &items[i]);
     has_service = has_service || !strcmp(items[i].key, "service");
-    if (is_label_key(items[i].key) && strncmp(items[i].key, "__", 2)) continue;
-    char *key = config_format(loading->memory, "labels.%s", items[i].key);
-    pipeline_option_error(loading->diagnostics, node, key,
-      "a label's name has letters, digits and _, and does not begin with a digit or with __");
-    loading->ok = false;
   }
   if (!has_service) items[labels->n++] = (struct evp_label){"service", node->name};
   labels->items = items;
@@ -170,18 +178,15 @@ static void apply_plugin_defaults(
   struct binding binding = {.memory = loading->memory, .diagnostics = own, .who = node->name};
   if (!tree || !options_bind(&binding, targets, n, tree, tree->place))
     error_at(loading, node->yaml_name->place,
-      config_format(loading->memory, "the defaults of plugin '%s' are wrong: %s", node->plugin->name, defaults));
+      config_format(loading->memory, "%s '%s': the defaults of plugin '%s' are wrong: %s", plugin_kind_name(node->kind),
+        node->name, node->plugin->name, defaults));
   diagnostics_free(own);
 }
 
-static void set_defaults(
-  struct loading *loading, struct pipeline_node *node, const struct option_target *targets, size_t n)
+static void set_defaults(struct loading *loading, const struct option_target *targets, size_t n)
 {
-  const char *problem;
-  for (size_t i = 0; i < n; i++)
-    if (!options_set_defaults(loading->memory, targets[i].table, targets[i].base, &problem))
-      error_at(loading, node->yaml_name->place,
-        config_format(loading->memory, "plugin '%s': %s", node->plugin->name, problem));
+  const char *problem; /* there is none: plugin_check() tried them */
+  for (size_t i = 0; i < n; i++) options_set_defaults(loading->memory, targets[i].table, targets[i].base, &problem);
 }
 
 /* Of a plugin that did not load the options can not be told from mistakes: only the core's keys are looked at. */
@@ -202,7 +207,7 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
     {source ? source_options : NULL, &node->source}, {sink ? sink_options : NULL, &node->sink},
     {delivers ? delivering_options : NULL, &node->sink}, {plugin ? plugin->options : NULL, prototype}};
   const size_t n = sizeof targets / sizeof *targets;
-  set_defaults(loading, node, targets, n);
+  set_defaults(loading, targets, n);
   if (plugin) apply_plugin_defaults(loading, node, targets + 1, n - 2);
   loading->ok = options_bind(&binding, targets, n, node->yaml, node->yaml_name->place) && plugin && loading->ok;
   node->prototype = prototype;

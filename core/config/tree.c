@@ -56,6 +56,7 @@ static char *read_all(struct config_memory *memory, int fd, size_t limit, size_t
   }
 }
 
+/* Before libyaml knows of lines. */
 static struct place place_of(const char *text, size_t offset)
 {
   struct place place = {.line = 1, .column = 1, .length = 1};
@@ -103,22 +104,23 @@ char *tree_read_file(struct config_memory *memory, const char *path, size_t *siz
     return NULL;
   }
   if (!text || !is_clean(text, *size, diagnostics)) return NULL;
+  if (*size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark says nothing that we do not know */
+    text += 3;
+    *size -= 3;
+  }
   diagnostics_set_text(diagnostics, text, *size);
   return text;
 }
 
 /* -------------------------------------------------------------------------------------------------- syntax errors */
 
-static const char *find_line(const char *text, size_t size, size_t line, size_t *length)
+static const char *find_line(const struct reader *reader, size_t number, size_t *length)
 {
-  const char *at = text, *end = text + size;
-  for (size_t i = 0; at && i < line; i++) {
-    at = memchr(at, '\n', (size_t)(end - at));
-    if (at) at++;
+  const char *at = reader->text, *end = at + reader->size, *next = excerpt_next_line(at, end, length);
+  for (size_t i = 0; at && i < number; i++) {
+    at = next;
+    if (at) next = excerpt_next_line(at, end, length);
   }
-  if (!at) return NULL;
-  const char *stop = memchr(at, '\n', (size_t)(end - at));
-  *length = (size_t)((stop ? stop : end) - at);
   return at;
 }
 
@@ -138,7 +140,7 @@ static bool has_placeholder(const char *line, size_t length)
 static const char *hint_for(const struct reader *reader, size_t line)
 {
   size_t length;
-  const char *at = find_line(reader->text, reader->size, line, &length);
+  const char *at = find_line(reader, line, &length);
   size_t blanks = at ? strspn(at, " \t") : 0;
   if (at && blanks < length && memchr(at, '\t', blanks)) return "; YAML is indented by blanks, not by tabs";
   if (!at || (!memmem(at, length, "${", 2) && !has_placeholder(at, length))) return "";
@@ -148,8 +150,10 @@ static const char *hint_for(const struct reader *reader, size_t line)
 static void tell_syntax(struct reader *reader)
 {
   const yaml_parser_t *parser = &reader->parser;
-  const yaml_mark_t *mark = &parser->problem_mark;
+  bool at_end = parser->context && parser->problem_mark.index >= reader->size; /* there is no line to show there */
+  const yaml_mark_t *mark = at_end ? &parser->context_mark : &parser->problem_mark;
   struct place place = {.line = (unsigned)mark->line + 1, .column = (unsigned)mark->column + 1, .length = 1};
+  if (parser->error == YAML_READER_ERROR) place = place_of(reader->text, parser->problem_offset); /* it has no mark */
   const char *hint = hint_for(reader, mark->line), *problem = parser->problem ? parser->problem : "no memory";
   if (!*hint && parser->context && parser->context_mark.line < mark->line)
     hint = hint_for(reader, parser->context_mark.line);

@@ -8,15 +8,16 @@
 
 struct unit {
   const char *name;
-  double factor;
+  uint64_t factor;
 };
 
-static const struct unit sizes[] = {{"", 1}, {"B", 1}, {"K", 1024.0}, {"KiB", 1024.0}, {"M", 1048576.0},
-  {"MiB", 1048576.0}, {"G", 1073741824.0}, {"GiB", 1073741824.0}, {"T", 1099511627776.0}, {"TiB", 1099511627776.0},
-  {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {NULL, 0}};
+static const struct unit sizes[] = {{"", 1}, {"B", 1}, {"K", 1 << 10}, {"KiB", 1 << 10}, {"M", 1 << 20},
+  {"MiB", 1 << 20}, {"G", 1 << 30}, {"GiB", 1 << 30}, {"T", UINT64_C(1) << 40}, {"TiB", UINT64_C(1) << 40},
+  {"kB", 1000}, {"KB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {"TB", 1000000000000}, {NULL, 0}};
 
-static const struct unit durations[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9},
-  {"h", 3600e9}, {"d", 86400e9}, {NULL, 0}};
+static const struct unit durations[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000},
+  {"m", 60 * UINT64_C(1000000000)}, {"min", 60 * UINT64_C(1000000000)}, {"h", 3600 * UINT64_C(1000000000)},
+  {"d", 86400 * UINT64_C(1000000000)}, {NULL, 0}};
 
 bool parse_bool(const char *text, bool *value)
 {
@@ -61,20 +62,25 @@ bool parse_double(const char *text, double *value)
   return true;
 }
 
+/* Digits and a point: a size has no exponent. Whole numbers are exact up to the last byte. */
 static bool with_unit(const char *text, const struct unit *units, uint64_t *value)
 {
-  const char *rest;
-  double parsed;
-  if (!number(text, &parsed, &rest) || parsed < 0) return false;
-  while (*rest == ' ') rest++;
-  for (; units->name; units++) {
-    if (strcmp(rest, units->name)) continue;
-    double scaled = parsed * units->factor;
-    if (scaled >= 9.2e18) return false;
-    *value = (uint64_t)(scaled + 0.5);
+  size_t digits = strspn(text, "0123456789"), all = strspn(text, "0123456789.");
+  const char *unit = text + all + strspn(text + all, " ");
+  while (units->name && strcmp(unit, units->name)) units++;
+  if (!all || !units->name) return false;
+  errno = 0;
+  if (digits == all) {
+    uint64_t whole = strtoull(text, NULL, 10), product;
+    if (errno || __builtin_mul_overflow(whole, units->factor, &product) || product > INT64_MAX) return false;
+    *value = product;
     return true;
   }
-  return false;
+  char *end;
+  double scaled = strtod(text, &end) * (double)units->factor;
+  if (errno || end != text + all || scaled >= (double)INT64_MAX) return false;
+  *value = (uint64_t)(scaled + 0.5);
+  return true;
 }
 
 bool parse_size(const char *text, uint64_t *bytes)

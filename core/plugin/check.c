@@ -1,10 +1,12 @@
 #include "plugin/check.h"
+#include "config/core_options.h"
+#include "config/options.h"
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_OPTIONS = 256, MAX_DEPTH = 4 };
+enum { MAX_OPTIONS = 256, MAX_DEPTH = 4, MAX_INSTANCE = 1 << 28 };
 
 struct complaint {
   char *text;
@@ -110,6 +112,26 @@ static void check_options(
   }
 }
 
+/* A node's keys are the core's and its plugin's: neither may hide the other. */
+static void check_core_keys(struct complaint *complaint, const struct evp_plugin *plugin)
+{
+  const struct evp_option *tables[MAX_CORE_TABLES];
+  size_t n = core_tables((enum evp_kind)plugin->kind, true, tables);
+  for (const struct evp_option *option = plugin->options; option && option->key; option++)
+    for (size_t i = 0; i < n; i++)
+      for (const struct evp_option *core = tables[i]; core->key; core++)
+        if (!strcmp(core->key, option->key)) complain(complaint, "its option '%s' is a key of the core", option->key);
+}
+
+static void check_defaults(struct complaint *complaint, const struct evp_plugin *plugin)
+{
+  struct config_memory *memory = config_memory_new();
+  const char *problem;
+  if (!options_set_defaults(memory, plugin->options, config_alloc(memory, plugin->instance_size), &problem))
+    complain(complaint, "%s", problem);
+  config_memory_free(memory);
+}
+
 const char *plugin_check(const struct evp_plugin *plugin, char *text, size_t size)
 {
   struct complaint complaint = {.text = text, .size = size};
@@ -131,6 +153,10 @@ const char *plugin_check(const struct evp_plugin *plugin, char *text, size_t siz
   default:
     complain(&complaint, "it is of a kind (%u) that this evpipe does not know", plugin->kind);
   }
+  if (plugin->instance_size > MAX_INSTANCE || plugin->stream_size > MAX_INSTANCE)
+    complain(&complaint, "its instance or stream is larger than %d bytes", MAX_INSTANCE);
   check_options(&complaint, plugin->options, 0, plugin->instance_size, 0);
+  if (!complaint.made) check_core_keys(&complaint, plugin);
+  if (!complaint.made) check_defaults(&complaint, plugin);
   return complaint.made ? text : NULL;
 }

@@ -1,6 +1,8 @@
 #include "plugin/loader.h"
+#include "config/diagnostics.h"
 #include "plugin/build_paths.h"
 #include "plugin/check.h"
+#include "plugin/elf.h"
 #include <dirent.h>
 #include <dlfcn.h>
 #include <libgen.h>
@@ -9,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_ROOM = 4096 };
+enum { PATH_ROOM = 4096, MAX_NAMES = 256 };
 
 struct loaded {
   struct loaded *next;
@@ -153,12 +155,16 @@ const struct evp_plugin *plugin_load(struct plugin_finder *finder, const char *p
 {
   for (const struct loaded *loaded = finder->loaded; loaded; loaded = loaded->next)
     if (!strcmp(loaded->path, path)) return &loaded->plugin;
+  const char *wrong = elf_check(path);
+  if (wrong) return fail(finder, error, path, wrong);
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     const char *why = dlerror();
     size_t length = strlen(path);
     if (why && !strncmp(why, path, length) && !strncmp(why + length, ": ", 2)) why += length + 2;
-    return fail(finder, error, path, why ? why : "can not be loaded");
+    char text[1024];
+    snprintf(text, sizeof text, "can not be loaded: %s", why ? why : "no reason is known");
+    return fail(finder, error, path, text);
   }
   const struct evp_plugin *entry = dlsym(handle, "evp_plugin_entry");
   if (entry) return take_entry(finder, path, entry, error);
@@ -178,6 +184,57 @@ static const struct evp_plugin *of_kind(
   return fail(finder, error, path, text);
 }
 
+/* What else could be meant: a name of the same kind that is like it. */
+struct similar {
+  enum evp_kind kind;
+  char *names[MAX_NAMES + 1];
+  size_t n;
+};
+
+static void take_name(void *context, const char *path, const char *file)
+{
+  struct similar *similar = context;
+  const char *kind = plugin_kind_name(similar->kind);
+  size_t prefix = strlen(kind) + 1, length = strlen(file);
+  (void)path;
+  if (similar->n == MAX_NAMES || length <= prefix + 3 || strncmp(file, kind, prefix - 1)) return;
+  char *name = strndup(file + prefix, length - prefix - 3);
+  if (name) similar->names[similar->n++] = name;
+}
+
+static bool has_file(const struct plugin_finder *finder, enum evp_kind kind, const char *name)
+{
+  char path[PATH_ROOM];
+  for (size_t i = 0; i < finder->n_dirs; i++) {
+    snprintf(path, sizeof path, "%s/%s-%s.so", finder->dirs[i], plugin_kind_name(kind), name);
+    if (!access(path, F_OK)) return true;
+  }
+  return false;
+}
+
+static const struct evp_plugin *not_found(
+  struct plugin_finder *finder, enum evp_kind kind, const char *name, const char **error)
+{
+  const char *word = plugin_kind_name(kind);
+  struct similar similar = {.kind = kind};
+  char hint[256] = "", *text = finder->error;
+  size_t size = sizeof finder->error, used;
+  for (int other = EVP_SOURCE; other <= EVP_SINK; other++)
+    if (has_file(finder, (enum evp_kind)other, name))
+      snprintf(hint, sizeof hint, "; '%.64s' is a %s", name, plugin_kind_name((enum evp_kind)other));
+  plugin_visit_all(finder, take_name, &similar);
+  const char *near = nearest_word(name, (const char *const *)similar.names);
+  if (near) snprintf(hint, sizeof hint, "; did you mean '%.64s'?", near);
+  used =
+    (size_t)snprintf(text, size, "there is no %s plugin '%.64s'%s (no %s-%.64s.so in", word, name, hint, word, name);
+  for (size_t i = 0; i < finder->n_dirs && used < size; i++)
+    used += (size_t)snprintf(text + used, size - used, "%s %s", i ? "," : "", finder->dirs[i]);
+  if (used < size) snprintf(text + used, size - used, ")");
+  for (size_t i = 0; i < similar.n; i++) free(similar.names[i]);
+  *error = text;
+  return NULL;
+}
+
 static const struct evp_plugin *find_by_name(
   struct plugin_finder *finder, enum evp_kind kind, const char *name, const char **error)
 {
@@ -186,12 +243,7 @@ static const struct evp_plugin *find_by_name(
     snprintf(path, sizeof path, "%s/%s-%s.so", finder->dirs[i], plugin_kind_name(kind), name);
     if (!access(path, F_OK)) return of_kind(finder, kind, path, error);
   }
-  size_t used =
-    (size_t)snprintf(finder->error, sizeof finder->error, "there is no %s-%s.so in", plugin_kind_name(kind), name);
-  for (size_t i = 0; i < finder->n_dirs && used < sizeof finder->error; i++)
-    used += (size_t)snprintf(finder->error + used, sizeof finder->error - used, "%s %s", i ? "," : "", finder->dirs[i]);
-  *error = finder->error;
-  return NULL;
+  return not_found(finder, kind, name, error);
 }
 
 const struct evp_plugin *plugin_find(
@@ -199,7 +251,7 @@ const struct evp_plugin *plugin_find(
 {
   if (!strchr(spec, '/')) return find_by_name(finder, kind, spec, error);
   char path[PATH_ROOM];
-  bool relative = spec[0] != '/' && base;
+  bool relative = spec[0] != '/' && base && strcmp(base, ".");
   int n = snprintf(path, sizeof path, "%s%s%s", relative ? base : "", relative ? "/" : "", spec);
   if (n < 0 || (size_t)n >= sizeof path) return fail(finder, error, spec, "this path is too long");
   if (access(path, F_OK)) return fail(finder, error, path, "there is no such file");
@@ -217,16 +269,6 @@ static enum evp_kind kind_in_front(const char *spec, const char **name)
       return (enum evp_kind)kind;
   }
   return (enum evp_kind)0;
-}
-
-static bool has_file(const struct plugin_finder *finder, enum evp_kind kind, const char *name)
-{
-  char path[PATH_ROOM];
-  for (size_t i = 0; i < finder->n_dirs; i++) {
-    snprintf(path, sizeof path, "%s/%s-%s.so", finder->dirs[i], plugin_kind_name(kind), name);
-    if (!access(path, F_OK)) return true;
-  }
-  return false;
 }
 
 static const struct evp_plugin *find_of_any_kind(struct plugin_finder *finder, const char *name, const char **error)

@@ -5,6 +5,7 @@ One client at a time; others wait in the backlog. A client is noticed to have le
 ignored. When the log is at its end, so is the "program". Messages, with byte counts, go to stderr: "listening" is the first.
 """
 import argparse
+import fcntl
 import os
 import pathlib
 import random
@@ -13,6 +14,7 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"))
@@ -207,6 +209,15 @@ class Server:
             self.position += 1
             self.send(bytes(recording.data[begin:end]))
 
+    def wait_until_taken(self):
+        """Until the client has read everything (SIOCOUTQ: what the kernel still holds), so that tests may count on it."""
+        while True:
+            waiting = bytearray(4)
+            fcntl.ioctl(self.client, termios.TIOCOUTQ, waiting)
+            if not struct.unpack("=i", waiting)[0]:
+                return
+            self.wait(0.002)
+
     def serve(self, client):
         """One client. False when the program has ended."""
         self.client, self.sent = client, 0
@@ -216,6 +227,7 @@ class Server:
         say(f"client {self.clients}")
         try:
             self.serve_raw() if self.options.raw else self.serve_log()
+            self.wait_until_taken()
             say(f"end of the log after {self.sent} bytes")
             if self.options.end == "hold":
                 self.wait(float("inf"))

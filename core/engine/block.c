@@ -34,11 +34,12 @@ static void let_go(struct block *block)
 {
   for (struct view *view = block->views; view; view = view->next)
     if (view->compact) block_unref(view->compact->block);
-  for (size_t i = 0; i < block->n_metrics; i++) series_unref(block->metrics[i].series);
   for (size_t i = 0; i < block->n_kept; i++) evp_batch_unref(block->kept[i]);
   slab_unref(block->slab);
+  if (block->era) series_leave(block->series, block->era);
+  block->era = NULL;
   block->views = NULL;
-  block->n_metrics = block->n_kept = 0;
+  block->n_kept = 0;
   block->slab = NULL;
 }
 

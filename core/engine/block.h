@@ -36,8 +36,8 @@ struct block {
   struct view *views;
   const struct evp_batch **kept; /* batches whose payload this block's events point into */
   size_t n_kept, kept_room;
-  const struct evp_metric *metrics; /* all metrics of the block, each holding a reference to its series */
-  size_t n_metrics;
+  struct series_table *series; /* NULL: the block names no series */
+  struct series_era *era; /* in which the series that it names are kept */
   size_t span; /* bytes of input that the events of the block were read from */
 };
 

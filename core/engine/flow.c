@@ -336,6 +336,11 @@ void flow_bytes(struct flow *flow, struct slab *slab, const uint8_t *data, uint3
   block_unref(block);
 }
 
+void flow_wake_sinks(struct flow *flow)
+{
+  for (unsigned i = 0; i < flow->n_sinks; i++) queue_wake(sink_queue(flow->sinks[i]->sink));
+}
+
 struct evp_out *flow_source_out(struct flow *flow)
 {
   return &flow->source_out;
@@ -472,6 +477,7 @@ static bool make_stage(struct flow *flow, struct node *node)
     fail_stage(stage, "create");
     return false;
   }
+  stage->ctx.out = &stage->out;
   stage->usable = true;
   flow->stage_of[node - flow->engine->nodes] = stage;
   flow->n_stages++;

@@ -1,5 +1,6 @@
 #include "engine/node.h"
 #include "engine/engine_state.h"
+#include "engine/out.h"
 #include "engine/series.h"
 #include "engine/time.h"
 #include <inttypes.h>
@@ -277,7 +278,7 @@ const struct evp_series *evp_series_get(struct evp_ctx *ctx, const struct evp_se
   if (whole.kind != EVP_GAUGE) whole.start = ctx->stream ? ctx->stream->begin_time : time_unix();
   const struct evp_series *series = series_get(ctx->node->engine->series, &whole, labels);
   if (series && holds(ctx->held, series)) {
-    series_unref(series);
+    series_unref(ctx->node->engine->series, series);
     return series;
   }
   if (series && (!ctx->held || ctx->held->n * 3 >= ctx->held->room * 2)) {
@@ -285,7 +286,7 @@ const struct evp_series *evp_series_get(struct evp_ctx *ctx, const struct evp_se
     if (larger)
       ctx->held = larger;
     else {
-      series_unref(series);
+      series_unref(ctx->node->engine->series, series);
       series = NULL;
     }
   }
@@ -298,13 +299,15 @@ const struct evp_series *evp_series_get(struct evp_ctx *ctx, const struct evp_se
 
 void evp_series_end(struct evp_ctx *ctx, const struct evp_series *series)
 {
-  if (ctx->held && release(ctx->held, series)) series_unref(series);
+  if (!ctx->held || !release(ctx->held, series)) return;
+  if (ctx->out) out_end_series(ctx->out, series);
+  series_unref(ctx->node->engine->series, series);
 }
 
 static void release_all(struct evp_ctx *ctx)
 {
   for (size_t i = 0; ctx->held && i < ctx->held->room; i++)
-    if (ctx->held->slots[i]) series_unref(ctx->held->slots[i]);
+    if (ctx->held->slots[i]) series_unref(ctx->node->engine->series, ctx->held->slots[i]);
   free(ctx->held);
   ctx->held = NULL;
 }

@@ -79,6 +79,7 @@ struct evp_ctx {
   uint64_t tick_every, tick_next; /* 0: no ticks */
   int watched; /* -1: none */
   _Atomic uint64_t dropped; /* items that evp_drop() was told of */
+  struct evp_out *out; /* where the instance emits; NULL: a sink, or a trial instance */
   struct held_series *held; /* series that the instance got and did not end: a hash set of pointers */
   /* of a source, as said in connect */
   bool can_wait, recorded;

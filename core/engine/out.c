@@ -1,4 +1,5 @@
 #include "engine/out.h"
+#include "engine/engine_state.h"
 #include "engine/series.h"
 #include "text.h"
 #include <stdlib.h>
@@ -20,8 +21,14 @@ static enum evp_status no_memory(struct evp_out *out)
 
 static struct block *staging_block(struct evp_out *out)
 {
-  if (!out->block) out->block = block_new(out->stream);
-  if (!out->block) no_memory(out);
+  if (out->block) return out->block;
+  out->block = block_new(out->stream);
+  if (!out->block) {
+    no_memory(out);
+    return NULL;
+  }
+  out->block->series = out->node->engine->series;
+  out->block->era = series_enter(out->block->series);
   return out->block;
 }
 
@@ -80,12 +87,9 @@ static void stage_metrics(struct evp_out *out, bool group)
 {
   struct evp_metric *metrics = arena_copy(&out->block->arena, out->metrics, out->n_metrics * sizeof *metrics);
   if (!metrics) {
-    for (size_t i = 0; i < out->n_metrics; i++) series_unref(out->metrics[i].series);
     no_memory(out);
     return;
   }
-  out->block->metrics = metrics;
-  out->block->n_metrics = out->n_metrics;
   add_views(out, EVP_METRICS, metrics, out->n_metrics, sizeof *metrics, group, true);
 }
 
@@ -111,20 +115,47 @@ static void finish_block(struct evp_out *out, bool group)
   out->block = NULL;
 }
 
+void out_end_series(struct evp_out *out, const struct evp_series *series)
+{
+  if (!out->n_ready && !out->n_metrics) return;
+  if (!more_room((void **)&out->ending, out->n_ending, &out->ending_room, sizeof *out->ending)) return;
+  out->ending[out->n_ending++] = series;
+  series_set_ending(series, true);
+}
+
+/* From the newest item backwards. The views are not published yet, so their items may still be written. */
+static void mark_last_items(struct evp_out *out)
+{
+  size_t left = out->n_ending;
+  for (size_t i = out->n_ready; left && i-- > 0;) {
+    const struct evp_batch *batch = &out->ready[i]->batch;
+    struct evp_metric *metrics = (struct evp_metric *)(uintptr_t)batch->items;
+    for (uint32_t k = batch->signal == EVP_METRICS ? batch->n : 0; left && k-- > 0;) {
+      if (!series_is_ending(metrics[k].series)) continue;
+      series_set_ending(metrics[k].series, false);
+      metrics[k].flags |= EVP_METRIC_LAST;
+      left--;
+    }
+  }
+  for (size_t i = 0; left && i < out->n_ending; i++) series_set_ending(out->ending[i], false);
+  out->n_ending = 0;
+}
+
 void out_finish(struct evp_out *out)
 {
   finish_block(out, false);
+  if (out->n_ending) mark_last_items(out);
   out->failed = false;
 }
 
 void out_free(struct evp_out *out)
 {
-  for (size_t i = 0; i < out->n_metrics; i++) series_unref(out->metrics[i].series);
   for (size_t i = 0; i < out->n_ready; i++) block_unref(out->ready[i]->block);
   block_unref(out->block);
   free(out->metrics);
   free(out->logs);
   free(out->events);
+  free(out->ending);
   free(out->ready);
 }
 
@@ -137,7 +168,6 @@ static struct evp_metric *new_metric(struct evp_out *out, const struct evp_serie
     no_memory(out);
     return NULL;
   }
-  series_ref(series);
   struct evp_metric *metric = &out->metrics[out->n_metrics++];
   *metric = (struct evp_metric){.time = (int64_t)time, .series = series};
   return metric;

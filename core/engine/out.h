@@ -26,12 +26,16 @@ struct evp_out {
   size_t n_events, events_room;
   struct view **ready; /* finished views in order, each with a reference to its block */
   size_t n_ready, ready_room;
+  const struct evp_series **ending; /* series that ended in this call, for the mark on their last items */
+  size_t n_ending, ending_room;
   uint64_t groups; /* ended ones, so far */
   bool failed; /* no memory: said, and everything emitted from then on in this call fails */
 };
 
 void out_init(struct evp_out *, struct node *, const struct evp_stream *);
 void out_free(struct evp_out *);
+/* The series ends: its last item, if one was emitted in this call, says so. */
+void out_end_series(struct evp_out *, const struct evp_series *);
 /* The call is over: makes views of what is staged. The caller takes the `n_ready` views and sets it to 0. */
 void out_finish(struct evp_out *);
 

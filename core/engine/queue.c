@@ -45,6 +45,7 @@ struct queue {
   size_t n_open;
   uint64_t last_group;
   bool asleep; /* the sink waits on wake_fd */
+  atomic_bool news; /* something was pushed while it slept */
   bool starved; /* a lane found no room */
   int wake_fd;
 };
@@ -291,8 +292,17 @@ void queue_push(struct queue *queue, struct view *view)
     lose(queue, &view->batch, "no_memory");
   else
     enqueue(queue, kept);
+  atomic_store_explicit(&queue->news, queue->asleep, memory_order_relaxed);
+  pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_wake(struct queue *queue)
+{
+  if (!atomic_load_explicit(&queue->news, memory_order_relaxed)) return;
+  pthread_mutex_lock(&queue->lock);
   bool asleep = queue->asleep;
   queue->asleep = false;
+  atomic_store_explicit(&queue->news, false, memory_order_relaxed);
   pthread_mutex_unlock(&queue->lock);
   wake_sink(queue, asleep);
 }

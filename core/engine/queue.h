@@ -1,7 +1,7 @@
 /* queue.h: what waits for one sink: batches, and the begins and ends of streams, in order, bounded in bytes.
  *
- * Threads  any lane pushes, the sink's thread pops; one lock. A push wakes the sink only if it sleeps, a pop wakes the
- *          lanes only if one found the queue full.
+ * Threads  any lane pushes, the sink's thread pops; one lock. A sink is woken only if it sleeps, once a turn; a pop
+ *          wakes the lanes only if one found the queue full.
  * Bounds   the batches' charges stay within the limit: a stream whose producer can wait is not read from while the
  *          queue is full; of any other, batches are dropped by policy, a group (census) always whole. Begins and ends
  *          are never dropped; there are few.
@@ -37,8 +37,10 @@ int queue_wake_fd(const struct queue *); /* an eventfd, readable once a push fou
 
 bool queue_push_begin(struct queue *, const struct evp_stream *);
 bool queue_push_end(struct queue *, const struct evp_stream *);
-/* Takes a reference of its own. What does not fit is dropped and counted: it can not fail. */
+/* Takes a reference of its own. What does not fit is dropped and counted: it can not fail. A sink that sleeps goes on
+   sleeping until queue_wake(), so that it is woken once for all that one turn of a source brings. */
 void queue_push(struct queue *, struct view *);
+void queue_wake(struct queue *);
 /* By this sink's policy, does this stream wait rather than lose anything? */
 bool queue_waits(const struct queue *, const struct evp_stream *);
 /* May a stream whose producer waits be read from? If not, the lanes are woken once it may. Always true for a sink that

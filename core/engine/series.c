@@ -7,10 +7,21 @@
 
 struct interned {
   struct evp_series series; /* first: a pointer to the series is a pointer to this */
-  atomic_uint refs;
+  unsigned holders; /* under the lock; 0: in the dead list of an era */
+  bool listed; /* it is in a dead list, maybe of an older era than that of its death, maybe alive again */
+  bool ending; /* of the lane that emits it */
   uint64_t hash;
   struct interned *next; /* in its bucket */
-  struct series_table *table;
+  struct interned *next_dead;
+  struct series_era *died; /* the era at which the last holder let go */
+};
+
+/* Blocks made between two deaths or so. A series that died in an era may be named by its blocks and by older ones. */
+struct series_era {
+  struct series_era *newer;
+  atomic_size_t blocks;
+  atomic_bool closed; /* somebody waits for its last block to leave */
+  struct interned *dead;
 };
 
 struct series_table {
@@ -18,28 +29,32 @@ struct series_table {
   struct interned **buckets;
   size_t n_buckets, n_series; /* n_buckets is a power of two */
   uint64_t last_id;
+  struct series_era *oldest, *newest; /* never NULL */
 };
 
 enum { FIRST_BUCKETS = 256 };
+
+static void collect(struct series_table *table);
 
 struct series_table *series_table_new(void)
 {
   struct series_table *table = calloc(1, sizeof *table);
   if (!table) return NULL;
   table->buckets = calloc(FIRST_BUCKETS, sizeof *table->buckets);
-  if (!table->buckets) {
-    free(table);
-    return NULL;
-  }
+  table->oldest = table->newest = calloc(1, sizeof *table->newest);
   table->n_buckets = FIRST_BUCKETS;
   pthread_mutex_init(&table->lock, NULL);
-  return table;
+  if (table->buckets && table->newest) return table;
+  series_table_free(table);
+  return NULL;
 }
 
 void series_table_free(struct series_table *table)
 {
   if (!table) return;
+  if (table->newest) collect(table);
   pthread_mutex_destroy(&table->lock);
+  free(table->oldest);
   free(table->buckets);
   free(table);
 }
@@ -102,6 +117,58 @@ static void free_interned(struct interned *entry)
   free(entry);
 }
 
+static struct interned *interned_of(const struct evp_series *series)
+{
+  return (struct interned *)(uintptr_t)series;
+}
+
+static void list_dead(struct series_era *era, struct interned *entry)
+{
+  entry->listed = true;
+  entry->next_dead = era->dead;
+  era->dead = entry;
+}
+
+static void forget(struct series_table *table, struct interned *entry)
+{
+  struct interned **link = &table->buckets[entry->hash & (table->n_buckets - 1)];
+  while (*link != entry) link = &(*link)->next;
+  *link = entry->next;
+  table->n_series--;
+  free_interned(entry);
+}
+
+/* Some of the dead are alive again, some died a second time, later: those wait for that era. */
+static void bury(struct series_table *table, struct series_era *era)
+{
+  struct interned *entry = era->dead;
+  era->dead = NULL;
+  for (struct interned *next; entry; entry = next) {
+    next = entry->next_dead;
+    entry->listed = false;
+    if (entry->holders) continue;
+    if (entry->died == era)
+      forget(table, entry);
+    else
+      list_dead(entry->died, entry);
+  }
+}
+
+/* Under the lock: from the oldest era on, as long as none has blocks. */
+static void collect(struct series_table *table)
+{
+  while (!atomic_load_explicit(&table->oldest->blocks, memory_order_acquire)) {
+    struct series_era *era = table->oldest;
+    bury(table, era);
+    if (era == table->newest) {
+      atomic_store(&era->closed, false);
+      return;
+    }
+    table->oldest = era->newer;
+    free(era);
+  }
+}
+
 static bool copy_labels(struct interned *entry, const struct evp_series *from)
 {
   struct evp_label *labels = calloc(from->n_labels ? from->n_labels : 1, sizeof *labels);
@@ -161,13 +228,12 @@ static const struct evp_series *intern(struct series_table *table, const struct 
     entry = copy_series(wanted, hash);
     if (entry) {
       entry->series.id = ++table->last_id;
-      entry->table = table;
       entry->next = table->buckets[hash & (table->n_buckets - 1)];
       table->buckets[hash & (table->n_buckets - 1)] = entry;
       table->n_series++;
     }
   }
-  if (entry) atomic_fetch_add_explicit(&entry->refs, 1, memory_order_relaxed);
+  if (entry) entry->holders++;
   pthread_mutex_unlock(&table->lock);
   return entry ? &entry->series : NULL;
 }
@@ -226,34 +292,53 @@ const struct evp_series *series_get(
   return series;
 }
 
-static struct interned *interned_of(const struct evp_series *series)
-{
-  return (struct interned *)(uintptr_t)series;
-}
-
-void series_ref(const struct evp_series *series)
-{
-  atomic_fetch_add_explicit(&interned_of(series)->refs, 1, memory_order_relaxed);
-}
-
-/* The last reference is given up under the table's lock, so that a lookup can not find a series that is going away. */
-void series_unref(const struct evp_series *series)
+void series_unref(struct series_table *table, const struct evp_series *series)
 {
   struct interned *entry = interned_of(series);
-  unsigned refs = atomic_load_explicit(&entry->refs, memory_order_relaxed);
-  while (refs > 1)
-    if (atomic_compare_exchange_weak_explicit(
-          &entry->refs, &refs, refs - 1, memory_order_release, memory_order_relaxed))
-      return;
-  struct series_table *table = entry->table;
   pthread_mutex_lock(&table->lock);
-  bool last = atomic_fetch_sub_explicit(&entry->refs, 1, memory_order_acq_rel) == 1;
-  if (last) {
-    struct interned **link = &table->buckets[entry->hash & (table->n_buckets - 1)];
-    while (*link != entry) link = &(*link)->next;
-    *link = entry->next;
-    table->n_series--;
+  if (!--entry->holders) {
+    entry->died = table->newest;
+    if (!entry->listed) list_dead(table->newest, entry);
+    atomic_store(&table->newest->closed, true);
+    collect(table);
   }
   pthread_mutex_unlock(&table->lock);
-  if (last) free_interned(entry);
+}
+
+/* A block that comes after a death begins an era of its own, so that it does not keep the dead. */
+struct series_era *series_enter(struct series_table *table)
+{
+  pthread_mutex_lock(&table->lock);
+  if (atomic_load_explicit(&table->newest->closed, memory_order_relaxed)) {
+    struct series_era *era = calloc(1, sizeof *era);
+    if (era) {
+      table->newest->newer = era;
+      table->newest = era;
+      collect(table);
+    }
+  }
+  struct series_era *era = table->newest;
+  atomic_fetch_add_explicit(&era->blocks, 1, memory_order_relaxed);
+  pthread_mutex_unlock(&table->lock);
+  return era;
+}
+
+/* Without the lock, mostly. An era that is closed just now is looked at again with the next death or block. */
+void series_leave(struct series_table *table, struct series_era *era)
+{
+  bool awaited = atomic_load_explicit(&era->closed, memory_order_relaxed);
+  if (atomic_fetch_sub_explicit(&era->blocks, 1, memory_order_acq_rel) != 1 || !awaited) return;
+  pthread_mutex_lock(&table->lock);
+  collect(table);
+  pthread_mutex_unlock(&table->lock);
+}
+
+void series_set_ending(const struct evp_series *series, bool ending)
+{
+  interned_of(series)->ending = ending;
+}
+
+bool series_is_ending(const struct evp_series *series)
+{
+  return interned_of(series)->ending;
 }

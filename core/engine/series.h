@@ -1,8 +1,11 @@
 /* series.h: time series, interned: one object for each name and set of labels (and kind, type, bounds, start) that is
  * in use anywhere in the process.
  *
- * Owner    reference counted: by the instances that got it (evp_series_get) and by every metric in a block.
- * Threads  any: lookups take one lock; counting is atomic.
+ * Owner    counted by the instances that got it (evp_series_get). Metrics in a block do not count: a block of metrics
+ *          belongs to the era in which it was made, and a series that nobody holds any more is freed when no block of
+ *          its era or of an older one is left. (Counting each metric cost more than all else that is done with it: the
+ *          counters went back and forth between the lane's core and the sink's.)
+ * Threads  any: one lock, but for leaving an era.
  */
 #ifndef EVPIPE_SERIES_H
 #define EVPIPE_SERIES_H
@@ -10,6 +13,7 @@
 #include <evpipe.h>
 
 struct series_table;
+struct series_era;
 
 struct series_table *series_table_new(void);
 void series_table_free(struct series_table *); /* every reference must have come back */
@@ -18,7 +22,14 @@ void series_table_free(struct series_table *); /* every reference must have come
    UTF-8 and empty ones left out. One reference for the caller. NULL: no memory. */
 const struct evp_series *series_get(
   struct series_table *, const struct evp_series *wanted, const struct evp_map *stream_labels);
-void series_ref(const struct evp_series *);
-void series_unref(const struct evp_series *);
+void series_unref(struct series_table *, const struct evp_series *);
+
+/* Series that a block made from now on names live until the block leaves again. NULL: no memory. */
+struct series_era *series_enter(struct series_table *);
+void series_leave(struct series_table *, struct series_era *);
+
+/* A mark for who emits: an item of this series that is still on its way out is the last one. */
+void series_set_ending(const struct evp_series *, bool ending);
+bool series_is_ending(const struct evp_series *);
 
 #endif

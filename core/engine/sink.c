@@ -32,6 +32,7 @@ struct sink {
   atomic_bool closed;
 
   /* Of the sink's thread. */
+  uint64_t now; /* monotonic, as of the last wait or batch: the clock is read once for each batch */
   struct queue_entry refused; /* a batch that write() wants to be offered again */
   uint64_t offer_again; /* monotonic */
   uint64_t flush_due; /* UINT64_MAX: nothing was written since the last flush */
@@ -152,6 +153,11 @@ static int64_t item_time(const struct evp_batch *batch, uint32_t i)
   }
 }
 
+static uint64_t saturating_add(uint64_t time, uint64_t delay)
+{
+  return delay > UINT64_MAX - time ? UINT64_MAX : time + delay; /* `none`: never */
+}
+
 static void note_times(struct sink *sink, const struct evp_batch *slice)
 {
   for (uint32_t i = 0; i < slice->n; i++) {
@@ -179,7 +185,7 @@ static void encode_slice(struct sink *sink, const struct evp_batch *slice)
   }
   items -= atomic_load(&sink->ctx->dropped) - dropped; /* it counted these itself */
   note_times(sink, slice);
-  if (!sink->message_items) sink->seal_due = time_monotonic() + settings->batch.max_delay;
+  if (!sink->message_items) sink->seal_due = saturating_add(sink->now, settings->batch.max_delay);
   sink->message_items += items;
   if (sink->message_items >= (uint64_t)settings->batch.max_items || sink->message.size >= settings->batch.max_size)
     seal(sink);
@@ -208,9 +214,9 @@ static enum evp_status encode_batch(struct sink *sink, const struct evp_batch *b
 
 static enum evp_status write_batch(struct sink *sink, const struct evp_batch *batch)
 {
-  uint64_t begin = time_monotonic(), dropped = atomic_load(&sink->ctx->dropped);
+  uint64_t begin = sink->now, dropped = atomic_load(&sink->ctx->dropped);
   enum evp_status status = sink->outbox ? encode_batch(sink, batch) : sink->plugin->write(sink->ctx->self, batch);
-  uint64_t end = time_monotonic();
+  uint64_t end = sink->now = time_monotonic();
   statistics_add(&sink->node->statistics.busy_ns, end - begin);
   if (!sink->outbox && status == EVP_OK)
     statistics_add(&sink->node->statistics.delivered, batch->n - (atomic_load(&sink->ctx->dropped) - dropped));
@@ -238,7 +244,7 @@ static void take_batch(struct sink *sink, struct queue_entry entry)
     break;
   case EVP_AGAIN:
     sink->refused = entry;
-    sink->offer_again = time_monotonic() + AGAIN_DELAY;
+    sink->offer_again = sink->now + AGAIN_DELAY;
     return;
   case EVP_REJECT:
     drop_batch(sink, batch, "rejected");
@@ -338,10 +344,9 @@ static void wait_for_work(struct sink *sink)
 
 static void look_at_clock(struct sink *sink)
 {
-  uint64_t now = time_monotonic();
-  tick(sink, now);
-  if (now >= sink->seal_due) seal(sink);
-  if (now >= sink->flush_due) flush(sink);
+  tick(sink, sink->now);
+  if (sink->now >= sink->seal_due) seal(sink);
+  if (sink->now >= sink->flush_due) flush(sink);
 }
 
 /* One entry, if there is one: a batch that was refused before anything newer. */
@@ -349,7 +354,7 @@ static bool work(struct sink *sink)
 {
   struct queue_entry entry = sink->refused;
   if (entry.view) {
-    if (usable(sink) && time_monotonic() < sink->offer_again) return false;
+    if (usable(sink) && sink->now < sink->offer_again) return false;
     sink->refused = (struct queue_entry){0};
   } else {
     entry = queue_pop(sink->queue, true);
@@ -361,6 +366,7 @@ static bool work(struct sink *sink)
 static void sink_main(void *argument)
 {
   struct sink *sink = argument;
+  sink->now = time_monotonic();
   for (;;) {
     bool worked = work(sink);
     look_at_clock(sink);
@@ -368,6 +374,7 @@ static void sink_main(void *argument)
     if (sink->flush_due != UINT64_MAX && !sink->refused.view) flush(sink);
     if (atomic_load(&sink->closed) && !sink->refused.view && queue_is_empty(sink->queue)) break;
     wait_for_work(sink);
+    sink->now = time_monotonic();
   }
   if (sink->outbox) {
     seal(sink);

@@ -548,7 +548,7 @@ static void look_at_clock(struct source *source)
   silence_look(&source->silence, source->node, &facts, now, source->node->engine->silence_after);
 }
 
-void source_turn(struct source *source, bool readable)
+static void turn(struct source *source, bool readable)
 {
   if (source->state != SOURCE_DONE && source_has_items(source)) {
     turn_items(source, readable);
@@ -580,6 +580,12 @@ void source_turn(struct source *source, bool readable)
     return;
   }
   look_at_clock(source);
+}
+
+void source_turn(struct source *source, bool readable)
+{
+  turn(source, readable);
+  if (source->flow) flow_wake_sinks(source->flow);
 }
 
 int source_fd(const struct source *source, uint32_t *events)

@@ -52,11 +52,13 @@ struct view *harness_metrics(
   struct view *view = block_view(block, EVP_METRICS, "filter");
   struct evp_metric *metrics = arena_alloc(&block->arena, (n ? n : 1) * sizeof *metrics);
   ck_assert(view && metrics);
-  for (uint32_t i = 0; i < n; i++)
+  block->series = harness->engine.series;
+  block->era = series_enter(block->series);
+  for (uint32_t i = 0; i < n; i++) {
     metrics[i] =
       (struct evp_metric){.series = series_get(harness->engine.series, &wanted, &harness->labels), .value.i = i};
-  block->metrics = metrics;
-  block->n_metrics = n;
+    series_unref(harness->engine.series, metrics[i].series); /* the block's era keeps it */
+  }
   view->batch.metrics = metrics;
   view->batch.sel = selection_all();
   view->batch.n = n;

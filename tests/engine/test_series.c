@@ -29,9 +29,9 @@ START_TEST(the_same_is_one_object)
   ck_assert_ptr_eq(one, two);
   ck_assert_ptr_ne(one, other);
   ck_assert_uint_ne(one->id, other->id);
-  series_unref(one);
-  series_unref(two);
-  series_unref(other);
+  series_unref(harness.engine.series, one);
+  series_unref(harness.engine.series, two);
+  series_unref(harness.engine.series, other);
 }
 END_TEST
 
@@ -42,7 +42,7 @@ START_TEST(labels_are_sorted_merged_and_not_empty)
   ck_assert_str_eq(series->labels[0].key, "a");
   ck_assert_str_eq(series->labels[1].key, "service");
   ck_assert_str_eq(series->labels[1].value, "test");
-  series_unref(series);
+  series_unref(harness.engine.series, series);
 }
 END_TEST
 
@@ -52,7 +52,7 @@ START_TEST(values_are_made_valid_utf8)
                                         "b");
   ck_assert_str_eq(series->labels[1].value, "a\xef\xbf\xbd"
                                             "b");
-  series_unref(series);
+  series_unref(harness.engine.series, series);
 }
 END_TEST
 
@@ -63,8 +63,45 @@ START_TEST(an_id_is_never_used_again)
     const struct evp_series *series = get("x");
     ck_assert_uint_gt(series->id, last);
     last = series->id;
-    series_unref(series);
+    series_unref(harness.engine.series, series);
   }
+}
+END_TEST
+
+START_TEST(a_block_keeps_the_series_that_it_names)
+{
+  struct series_table *table = harness.engine.series;
+  struct series_era *older = series_enter(table);
+  const struct evp_series *series = get("kept");
+  uint64_t id = series->id;
+  series_unref(table, series); /* nobody holds it, but the block may name it */
+  struct series_era *newer = series_enter(table);
+  ck_assert_str_eq(series->labels[1].value, "kept");
+  ck_assert_uint_eq(get("kept")->id, id); /* alive again, the same */
+  series_unref(table, series); /* and dead again, now known to the newer block, too */
+  series_leave(table, older);
+  ck_assert_str_eq(series->labels[1].value, "kept");
+  series_leave(table, newer);
+  series = get("kept");
+  ck_assert_uint_ne(series->id, id);
+  series_unref(table, series);
+}
+END_TEST
+
+START_TEST(blocks_of_later_eras_do_not_keep_the_dead)
+{
+  struct series_table *table = harness.engine.series;
+  struct series_era *eras[50];
+  for (int i = 0; i < 50; i++) {
+    char band[16];
+    snprintf(band, sizeof band, "%d", i);
+    eras[i] = series_enter(table);
+    series_unref(table, get(band));
+  }
+  for (int i = 49; i >= 0; i--) series_leave(table, eras[i]);
+  const struct evp_series *series = get("7");
+  ck_assert_uint_gt(series->id, 50);
+  series_unref(table, series);
 }
 END_TEST
 
@@ -81,9 +118,9 @@ START_TEST(many_series)
     snprintf(band, sizeof band, "%d", i);
     const struct evp_series *again = get(band);
     ck_assert_ptr_eq(again, all[i]);
-    series_unref(again);
+    series_unref(harness.engine.series, again);
   }
-  for (int i = 0; i < MANY; i++) series_unref(all[i]);
+  for (int i = 0; i < MANY; i++) series_unref(harness.engine.series, all[i]);
 }
 END_TEST
 
@@ -126,6 +163,8 @@ int main(void)
   tcase_add_test(tests, labels_are_sorted_merged_and_not_empty);
   tcase_add_test(tests, values_are_made_valid_utf8);
   tcase_add_test(tests, an_id_is_never_used_again);
+  tcase_add_test(tests, a_block_keeps_the_series_that_it_names);
+  tcase_add_test(tests, blocks_of_later_eras_do_not_keep_the_dead);
   tcase_add_test(tests, many_series);
   tcase_add_test(tests, an_instance_holds_each_series_once);
   suite_add_tcase(suite, tests);

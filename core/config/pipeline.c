@@ -107,6 +107,15 @@ static void check_positive(struct loading *loading, const struct pipeline_node *
   loading->ok = false;
 }
 
+/* A delay that doubles needs a beginning and an end. */
+static void check_delay(struct loading *loading, const struct pipeline_node *node, const char *key, uint64_t delay)
+{
+  const uint64_t day = UINT64_C(86400) * 1000000000;
+  if (delay > 0 && delay <= day) return;
+  pipeline_option_error(loading->diagnostics, node, key, "must be more than 0 and at most 1d");
+  loading->ok = false;
+}
+
 static void check_source_settings(struct loading *loading, struct pipeline_node *node)
 {
   struct source_settings *source = &node->source;
@@ -114,8 +123,8 @@ static void check_source_settings(struct loading *loading, struct pipeline_node 
     pipeline_option_error(loading->diagnostics, node, "pace", "must be max, realtime, or a factor such as 2x");
     loading->ok = false;
   }
-  check_positive(loading, node, "reconnect.initial", source->reconnect.initial > 0);
-  check_positive(loading, node, "reconnect.max", source->reconnect.max > 0);
+  check_delay(loading, node, "reconnect.initial", source->reconnect.initial);
+  check_delay(loading, node, "reconnect.max", source->reconnect.max);
 }
 
 static void check_sink_settings(struct loading *loading, struct pipeline_node *node)
@@ -124,7 +133,8 @@ static void check_sink_settings(struct loading *loading, struct pipeline_node *n
   check_positive(loading, node, "queue.max_size", sink->queue.max_size > 0);
   check_positive(loading, node, "batch.max_items", sink->batch.max_items > 0);
   check_positive(loading, node, "batch.max_size", sink->batch.max_size > 0);
-  check_positive(loading, node, "retry.initial", sink->retry.initial > 0);
+  check_delay(loading, node, "retry.initial", sink->retry.initial);
+  check_delay(loading, node, "retry.max", sink->retry.max);
   check_positive(loading, node, "timeout", sink->timeout > 0);
   if (sink->retry.jitter >= 0 && sink->retry.jitter <= 1) return;
   pipeline_option_error(loading->diagnostics, node, "retry.jitter", "must lie between 0 and 1");

@@ -298,7 +298,7 @@ static void abandon(struct engine *engine)
 static bool drain(struct engine *engine, int signal_fd, bool by_signal)
 {
   uint64_t timeout = engine->pipeline->shutdown_timeout;
-  uint64_t deadline = timeout == EVP_NEVER ? UINT64_MAX : time_monotonic() + timeout, seen = progress(engine);
+  uint64_t deadline = timeout > UINT64_MAX / 2 ? UINT64_MAX : time_monotonic() + timeout, seen = progress(engine);
   bool lanes_over = false;
   for (;;) {
     if (!lanes_over && lanes_are_joined(engine)) {

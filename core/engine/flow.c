@@ -413,7 +413,7 @@ bool flow_end(struct flow *flow)
 static uint64_t hold_deadline(const struct flow *flow)
 {
   uint64_t delay = config_of(flow)->source.hold.max_delay;
-  if (!flow->n_held || !flow->stream->live || delay == EVP_NEVER) return UINT64_MAX;
+  if (!flow->n_held || !flow->stream->live || delay > UINT64_MAX / 2) return UINT64_MAX;
   return flow->held_since + delay;
 }
 

@@ -49,13 +49,22 @@ struct record_kind kind_of(const struct eventlog *log, uint16_t number)
   return number < 256 ? log->kinds[number] : make_kind(log, number);
 }
 
+static void prepare_loop(struct eventlog *log, unsigned number)
+{
+  const struct record_kind *kind = &log->kinds[number];
+  bool plain = kind->declared && !kind->special;
+  log->tails[number] = kind->tail;
+  log->lengths[number] = plain && !kind->variable ? kind->length : 0;
+  log->shortest[number] = plain && kind->variable ? kind->smallest : UINT32_MAX;
+  log->strides[number] = kind->wanted ? sizeof(struct evp_event) : 0;
+}
+
 void kinds_make(struct eventlog *log)
 {
   log->state.dialect = catalogue_dialect(log->header.types, log->header.n);
   for (unsigned number = 0; number < 256; number++) {
-    struct record_kind kind = make_kind(log, (uint16_t)number);
-    log->kinds[number] = kind;
-    log->lengths[number] = kind.declared && !kind.special ? kind.length : 0;
+    log->kinds[number] = make_kind(log, (uint16_t)number);
+    prepare_loop(log, number);
   }
   const struct evp_event_type *marker = header_type(&log->header, EVP_BLOCK_MARKER);
   log->marker_length = marker && is_marker(marker) ? RECORD_HEAD + (uint32_t)marker->size : 0;

@@ -85,9 +85,12 @@ struct eventlog {
   struct block block;
   char damage_text[160];
 
-  uint32_t
-    lengths[256]; /* kinds[].length, 0 if the loop must not touch the type: all it needs to find the next record */
   struct record_kind kinds[256];
+  /* The same again for the hot loop, which a type's number indexes at once. */
+  uint64_t tails[256];
+  uint32_t lengths[256]; /* of plain records of fixed size; else 0 */
+  uint32_t shortest[256]; /* payload of plain records of variable size; else more than there can be */
+  uint8_t strides[256]; /* by how many bytes an event steps on: 0 if it is not wanted */
 };
 
 /* One call of eventlog_step() or eventlog_finish(). */

@@ -127,7 +127,7 @@ static void census(struct generator *g, struct buffer *global, uint64_t time)
   }
   memset(payload, 0, 8);
   put_record(g, global, SAMPLE_END, payload, 8);
-  flush(g, global);
+  if (global->size >= global->limit) flush(g, global);
 }
 
 /* Labels as in the real log; beyond those, real ones with a number. */

@@ -347,7 +347,11 @@ template <class Wanted, class Owner> constexpr size_t evp_offset_(Wanted Owner::
 {
   return offset;
 }
-#define EVP_OFFSET_(owner, member, type) evp_offset_<type, owner>(&owner::member, offsetof(owner, member))
+template <class Owner> struct evp_owner_ { /* so that `struct mine` names it as well as `mine` does */
+  typedef Owner same;
+};
+#define EVP_OFFSET_(owner, member, type) \
+  evp_offset_<type, owner>(&evp_owner_<owner>::same::member, offsetof(owner, member))
 extern "C" {
 #else
 #define EVP_OFFSET_(owner, member, type) _Generic(&((owner *)0)->member, type * : offsetof(owner, member))

@@ -44,3 +44,12 @@ const char *unix_address_parse(struct sockaddr_un *address, socklen_t *size, con
   *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (*path != '@'));
   return NULL;
 }
+
+bool tcp_is_connected_to_itself(int fd)
+{
+  struct sockaddr_storage ours = {0}, theirs = {0};
+  socklen_t ours_size = sizeof ours, theirs_size = sizeof theirs;
+  return !getsockname(fd, (struct sockaddr *)&ours, &ours_size) &&
+         !getpeername(fd, (struct sockaddr *)&theirs, &theirs_size) && ours_size == theirs_size &&
+         !memcmp(&ours, &theirs, ours_size);
+}

@@ -18,4 +18,8 @@ const char *tcp_address_parse(struct tcp_address *, const char *text);
 /* A path, or @NAME for one in the abstract name space. NULL, or what is wrong with it. */
 const char *unix_address_parse(struct sockaddr_un *, socklen_t *size, const char *path);
 
+/* Two ends of one socket: the kernel chose the port that we ask for as our own. It happens to who tries a port of
+   ip_local_port_range that nobody listens on again and again, and keeps the program from ever getting it. */
+bool tcp_is_connected_to_itself(int fd);
+
 #endif

@@ -192,6 +192,12 @@ static void set_tcp_options(int fd)
     setsockopt(fd, wanted[i].level, wanted[i].name, &wanted[i].value, sizeof wanted[i].value);
 }
 
+static int connect_now(struct socket_source *source, const struct addrinfo *address)
+{
+  if (connect(source->fd, address->ai_addr, address->ai_addrlen)) return errno;
+  return tcp_is_connected_to_itself(source->fd) ? ECONNREFUSED : 0;
+}
+
 /* Tries the addresses that are left of this round. */
 static enum evp_status connect_next(struct socket_source *source, int *fd)
 {
@@ -200,7 +206,9 @@ static enum evp_status connect_next(struct socket_source *source, int *fd)
     source->fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (source->fd >= 0) {
       set_tcp_options(source->fd);
-      if (!connect(source->fd, address->ai_addr, address->ai_addrlen)) return connected(source, fd);
+      int error = connect_now(source, address);
+      if (!error) return connected(source, fd);
+      errno = error;
     }
     source->last_error = errno;
     if (source->fd >= 0 && errno == EINPROGRESS) {
@@ -239,6 +247,7 @@ static enum evp_status go_on_connecting(struct socket_source *source, int *fd)
   int error = 0;
   socklen_t size = sizeof error;
   if (getsockopt(source->fd, SOL_SOCKET, SO_ERROR, &error, &size)) error = errno;
+  if (!error && tcp_is_connected_to_itself(source->fd)) error = ECONNREFUSED;
   if (!error) return connected(source, fd);
   close_socket(source);
   source->last_error = error;

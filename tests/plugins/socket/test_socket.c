@@ -272,6 +272,20 @@ START_TEST(an_answer_that_nobody_waits_for)
 }
 END_TEST
 
+START_TEST(a_socket_that_met_itself)
+{
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+  ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+  ck_assert(!tcp_is_connected_to_itself(fd));
+  ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, size), 0);
+  ck_assert(tcp_is_connected_to_itself(fd));
+  close(fd);
+}
+END_TEST
+
 START_TEST(a_reset_is_said)
 {
   char options[64];
@@ -347,6 +361,7 @@ int main(void)
   tcase_add_test(tests, a_name_with_several_addresses);
   tcase_add_test(tests, a_name_that_nobody_knows);
   tcase_add_test(tests, an_answer_that_nobody_waits_for);
+  tcase_add_test(tests, a_socket_that_met_itself);
   tcase_add_test(tests, a_reset_is_said);
   tcase_add_test(tests, addresses_are_parsed);
   tcase_add_test(tests, options_are_checked);

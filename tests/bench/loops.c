@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARKER_TYPE = 18, MARKER = 24, END = 0xffff };
+enum { MARKER_TYPE = 18, MARKER = 24, END = 0xffff, END_SIZE = 2 };
+
+#define TOLERANCE UINT64_C(1000000000) /* ns, as the decoder has it: the end of a GC goes back a little */
 
 static inline uint16_t load_u16(const uint8_t *data)
 {
@@ -23,7 +25,8 @@ static inline uint64_t load_u64(const uint8_t *data)
 void bare_log_make(
   struct bare_log *log, const struct eventlog *eventlog, const uint8_t *data, size_t size, size_t begin)
 {
-  *log = (struct bare_log){.data = data, .size = size, .begin = begin};
+  bool ends = size >= END_SIZE && load_u16(data + size - END_SIZE) == END;
+  *log = (struct bare_log){.data = data, .size = ends ? size - END_SIZE : size, .begin = begin};
   size_t n;
   const struct evp_event_type *types = eventlog_types(eventlog, &n);
   for (size_t i = 0; i < n; i++) {
@@ -122,18 +125,17 @@ static inline __attribute__((always_inline)) uint64_t walk_log(
     uint32_t size = evp_u32(at + 10);
     uint16_t cap = load_u16(at + 22);
     uint64_t begin = load_u64(at + 2), end = load_u64(at + 14);
-    if (size < MARKER || size > (size_t)(log_end - at) || begin > end) return 0;
+    size_t rest = (size_t)(log_end - at);
+    if (size < MARKER || size > rest + END_SIZE || begin > end) return 0;
     if (cap != 0xffff && cap >= 4096) return 0;
-    const uint8_t *records_end = at + size;
-    if (size == MARKER + 2 && load_u16(at + MARKER) == END) return events + 1;
-    /* A tenth of a millisecond: GC_END goes back a little. */
-    uint64_t n = walk_block(
-      log, at + MARKER, records_end, begin < 100000 ? 0 : begin - 100000, end, cap, guessing, filling, batch);
-    if (n == 0 && size > MARKER) return 0;
+    const uint8_t *records_end = at + (size < rest ? size : rest);
+    uint64_t earliest = begin < TOLERANCE ? 0 : begin - TOLERANCE;
+    uint64_t n = walk_block(log, at + MARKER, records_end, earliest, end + TOLERANCE, cap, guessing, filling, batch);
+    if (n == 0 && records_end > at + MARKER) return 0;
     events += n + 1;
     at = records_end;
   }
-  return load_u16(at) == END || at == log_end ? events : 0;
+  return at == log_end ? events : 0;
 }
 
 uint64_t loop_plain(const struct bare_log *log)

@@ -10,7 +10,7 @@
 
 struct bare_log {
   const uint8_t *data;
-  size_t size; /* up to the end marker */
+  size_t size; /* without the end marker, which may lie in the last block */
   size_t begin; /* of the records */
   uint32_t lengths[256]; /* of a record; 12 and `variable`; 0: not declared */
   bool variable[256];

@@ -1,14 +1,15 @@
 """The decoder against real logs, and against the facts that others found out about them.
 
-usage: test_logs.py EVENTLOG-DUMP WHAT LOGS
+usage: test_logs.py EVENTLOG-DUMP WHAT LOGS...
   counts    each log has the events that its .counts (ghc-events) and .wire (an independent walk) say
   cuts      each log is the same in 20 random cuts; those up to 1 MB also byte by byte
   short     one small log of each version, cut short at every byte
   splices   the prologue, as it was at places where a reader may begin, and the rest are a sound log
   flips     damaged copies: no crash, no hang, every byte accounted for, the same in all cuts
-Skipped (77) without the logs.
+The logs are those in $EVPIPE_EVENTLOGS, else in the first of the folders LOGS that is there. Skipped (77) without any.
 """
 import concurrent.futures
+import os
 import pathlib
 import subprocess
 import sys
@@ -174,12 +175,14 @@ def check_flips(dump, log):
 
 
 def main():
-    dump, what, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
-    logs = logs_of(folder)
+    dump, what, *folders = sys.argv[1:]
+    folders = [path for path in [os.environ.get("EVPIPE_EVENTLOGS"), *folders] if path and os.path.isdir(path)]
+    folder = pathlib.Path(folders[0] if folders else ".")
+    logs = logs_of(folder) if folders else []
     if what == "short":
         logs = [path for path in (folder / f"{name}.eventlog" for name in SMALL) if path.exists()]
     if not logs:
-        print(f"skipped: there are no logs in {folder}")
+        print("skipped: there are no logs")
         return 77
     check = {
         "counts": check_counts, "cuts": check_cuts, "short": check_short, "splices": check_splices, "flips": check_flips,

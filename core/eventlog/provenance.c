@@ -30,7 +30,8 @@ static int count_good(const struct eventlog *log, const struct cursor *c, size_t
   struct record record;
   for (int n = 0;; n++) {
     if (at_block_end(log, at)) return INT32_MAX;
-    if (at >= limit || head_judge(log, c, at, &record) != HEAD_FINE || record.type == EVP_BLOCK_MARKER) return n;
+    if (at >= limit || at > c->size) return n; /* the last record may be cut by the end of the stream */
+    if (head_judge(log, c, at, &record) != HEAD_FINE || record.type == EVP_BLOCK_MARKER) return n;
     if (record.type == EVP_IPE && lying) record.length--;
     at += record.length;
   }

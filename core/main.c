@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_ROOM = 4096, EXIT_USAGE = 2 };
@@ -54,13 +55,20 @@ static int usage(const char *problem, const char *word)
   return EXIT_USAGE;
 }
 
+/* A folder that happens to be called like a recipe is not meant. */
+static bool is_file(const char *path)
+{
+  struct stat status;
+  return !stat(path, &status) && !S_ISDIR(status.st_mode);
+}
+
 /* A bare name is a recipe: beside the program (a moved prefix, or a build that was not installed), or installed. */
 static const char *find_config(const char *name, char path[PATH_MAX])
 {
   char program[PATH_ROOM], candidate[2 * PATH_ROOM];
   ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   program[n > 0 ? n : 0] = '\0';
-  if (strchr(name, '/') || strchr(name, '.') || !access(name, F_OK)) return name;
+  if (strchr(name, '/') || strchr(name, '.') || is_file(name)) return name;
   const char *bin = dirname(program);
   const char *const folders[] = {RECIPE_DIR_FROM_BIN, "../../config", "../config"};
   for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {

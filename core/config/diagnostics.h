@@ -18,7 +18,7 @@ struct diagnostics;
 /* A place in the YAML: line and column begin at 1; the column counts characters. Line 0: no place. */
 struct place {
   unsigned line, column, length;
-  bool goes_on; /* in further lines */
+  unsigned last_line, last_column; /* if it goes on in further lines: where it ends; else 0 */
 };
 
 struct diagnostics *diagnostics_new(const char *path); /* as it is to be printed; borrowed */

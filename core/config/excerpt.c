@@ -112,14 +112,22 @@ static bool find_line(const struct excerpt *excerpt, unsigned number, struct lin
   return false;
 }
 
-/* The column behind the secret that `column` lies in; 0: it lies in none. */
+/* The column behind the secret that `column` of the line lies in; 0: it lies in none. */
+static unsigned end_of_hidden(const struct place *place, unsigned line, unsigned column)
+{
+  unsigned last = place->last_line ? place->last_line : place->line;
+  unsigned from = line == place->line ? place->column : 1, to = UINT32_MAX;
+  if (line < place->line || line > last) return 0;
+  if (line == last) to = place->last_line ? place->last_column : place->column + place->length;
+  return column >= from && column < to ? to : 0;
+}
+
 static unsigned secret_end(const struct excerpt *excerpt, const struct line *line, unsigned column)
 {
   if (line->secret && column >= line->secret) return UINT32_MAX;
   for (size_t i = 0; i < excerpt->n_hidden; i++) {
-    const struct place *place = &excerpt->hidden[i];
-    unsigned end = place->goes_on ? UINT32_MAX : place->column + place->length;
-    if (place->line == line->number && column >= place->column && column < end) return end;
+    unsigned end = end_of_hidden(&excerpt->hidden[i], line->number, column);
+    if (end) return end;
   }
   return 0;
 }

@@ -191,8 +191,13 @@ static void count_nodes(struct reader *reader, struct place place, size_t n)
 
 static struct place place_between(yaml_mark_t from, yaml_mark_t to)
 {
-  struct place place = {(unsigned)from.line + 1, (unsigned)from.column + 1, 1, to.line > from.line};
-  if (!place.goes_on && to.column > from.column) place.length = (unsigned)(to.column - from.column);
+  struct place place = {.line = (unsigned)from.line + 1, .column = (unsigned)from.column + 1, .length = 1};
+  if (to.line > from.line) {
+    place.last_line = (unsigned)to.line + 1;
+    place.last_column = (unsigned)to.column + 1;
+  } else if (to.column > from.column) {
+    place.length = (unsigned)(to.column - from.column);
+  }
   return place;
 }
 
@@ -308,6 +313,7 @@ static const yaml_char_t *anchor_of(const yaml_event_t *event)
 static void read_node(struct reader *reader, struct config_node *made)
 {
   yaml_mark_t from = reader->event.start_mark;
+  bool alias = reader->event.type == YAML_ALIAS_EVENT; /* its place is where the thing itself is written */
   *made = (struct config_node){.kind = CONFIG_BROKEN, .place = place_between(from, reader->event.end_mark)};
   count_nodes(reader, made->place, 1);
   if (reader->depth == MAX_DEPTH) stop(reader, made->place, "too deep: no key of evpipe lies here");
@@ -315,14 +321,14 @@ static void read_node(struct reader *reader, struct config_node *made)
   if (reader->stopped) return;
   reader->depth++;
   if (reader->event.type == YAML_SCALAR_EVENT) read_scalar(reader, made);
-  if (reader->event.type == YAML_ALIAS_EVENT)
+  if (alias)
     read_alias(reader, made);
   else if (reader->event.type == YAML_SEQUENCE_START_EVENT)
     read_sequence(reader, made);
   else if (reader->event.type == YAML_MAPPING_START_EVENT)
     read_mapping(reader, made);
   reader->depth--;
-  if (made->kind == CONFIG_SEQUENCE || made->kind == CONFIG_MAPPING)
+  if (!alias && (made->kind == CONFIG_SEQUENCE || made->kind == CONFIG_MAPPING))
     made->place = place_between(from, reader->event.end_mark);
   if (!anchor) return;
   anchor->node = *made;

@@ -58,13 +58,14 @@ static const char *const apis[] = {"1", "2", NULL};
 static const char *const compressions[] = {"gzip", "none", NULL};
 
 static const struct evp_option options[] = {
-  EVP_STRING_REQUIRED(struct target_options, url, "The server's address: http://HOST:8086 or https://HOST:8086."),
+  EVP_STRING_REQUIRED(
+    struct target_options, url, "The server's address: http://HOST:8086 or https://HOST:8086; a path may follow."),
   EVP_CHOICE(struct target_options, api, "1", "1: InfluxDB 1.x, database; 2: InfluxDB 2.x, org, bucket, token.", apis),
-  EVP_STRING(struct target_options, database, NULL, "api 1: the database to write into."),
+  EVP_STRING(struct target_options, database, NULL, "api 1, required: the database to write into."),
   EVP_STRING(struct target_options, retention_policy, NULL, "api 1: its retention policy; else its default one."),
   EVP_BOOL(struct target_options, create_database, "false", "api 1: create the database when the server has none."),
-  EVP_STRING(struct target_options, org, NULL, "api 2: name or id of the organisation."),
-  EVP_STRING(struct target_options, bucket, NULL, "api 2: name or id of the bucket."),
+  EVP_STRING(struct target_options, org, NULL, "api 2, required: name or id of the organisation."),
+  EVP_STRING(struct target_options, bucket, NULL, "api 2, required: name or id of the bucket."),
   EVP_STRING(struct target_options, username, NULL, "api 1: for a server that wants a login."),
   EVP_SECRET(struct target_options, password, "api 1: of username."),
   EVP_SECRET(struct target_options, token, "api 2: the token; api 1 (1.8 and later): USERNAME:PASSWORD."),

@@ -301,7 +301,8 @@ static void socket_disconnect(void *self)
 }
 
 static const struct evp_option options[] = {
-  EVP_STRING(struct socket_source, unix, NULL, "Path of the program's Unix socket (GHC_EVENTLOG_UNIX_PATH)."),
+  EVP_STRING(struct socket_source, unix, NULL,
+    "Path of the program's Unix socket (GHC_EVENTLOG_UNIX_PATH); @NAME: one in the abstract name space."),
   EVP_STRING(struct socket_source, tcp, NULL, "HOST:PORT of the program's TCP socket; [::1]:PORT for IPv6."),
   EVP_OPTIONS_END};
 

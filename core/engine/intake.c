@@ -83,6 +83,8 @@ bool intake_judge(struct intake *intake, bool stopped)
   stream_set_state(stream, bad && state->damages ? EVP_STREAM_DAMAGED
                            : state->ended        ? EVP_STREAM_COMPLETE
                                                  : EVP_STREAM_CUT);
+  node_log(intake->node, LOG_LEVEL_DEBUG, "stream ended: %" PRIu64 " bytes, %" PRIu64 " events", intake->offset,
+    state->events);
   return bad;
 }
 

@@ -211,6 +211,8 @@ static void read_some(struct source *source)
   case EVP_ERROR:
   default:
     statistics_add(&source->node->statistics.errors, 1);
+    /* A program that went away comes back. What a file has beyond a read error never comes. */
+    if (source->ctx->recorded) engine_status(source->node->engine, STATUS_NODE_FAILED);
     end_input(source);
   }
 }

@@ -1,6 +1,6 @@
 /* decode: the decoder, in memory, against bare loops over the same log. See README.md.
  *
- *   decode [--pairs N] [--repeat N] LOG
+ *   decode [--pairs N] [--repeat N] [--bare] LOG       --bare: only how long the bare loop takes
  */
 #include "eventlog/eventlog.h"
 #include "loops.h"
@@ -145,17 +145,25 @@ static void compare_loop(struct bench *bench, unsigned n, uint64_t (*loop)(const
 int main(int argc, char **argv)
 {
   static struct bench bench = {.repeat = 1};
-  static const struct option options[] = {
-    {"pairs", required_argument, NULL, 'p'}, {"repeat", required_argument, NULL, 'r'}, {0}};
+  static const struct option options[] = {{"pairs", required_argument, NULL, 'p'},
+    {"repeat", required_argument, NULL, 'r'}, {"bare", no_argument, NULL, 'b'}, {0}};
   unsigned n = 9;
+  bool bare = false;
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
     if (option == '?') return 2;
     if (option == 'p') n = (unsigned)atoi(optarg);
     if (option == 'r') bench.repeat = (unsigned)atoi(optarg);
+    if (option == 'b') bare = true;
   }
   if (optind + 1 != argc || bench.repeat == 0 || n == 0) return fprintf(stderr, "decode: a log is needed\n"), 2;
   prepare(&bench, argv[optind]);
   struct pairs pairs;
+  if (bare) {
+    bench.loop = loop_plain;
+    pairs_run(&pairs, 1, run_loop, &bench, run_loop, &bench);
+    printf("bare loop: %.6f s of CPU\n", (pairs.ours[0] + pairs.theirs[0]) / 2);
+    return 0;
+  }
   static const uint32_t batches[] = {64, 128, 256, 512, 1024, 2048, 4096};
   bench.loop = loop_guessed;
   for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {

@@ -58,6 +58,13 @@ void diagnostics_hide(struct diagnostics *diagnostics, struct place place)
   hidden[excerpt->n_hidden++] = place;
 }
 
+/* What a message quotes may hold line feeds and what steers a terminal. */
+static void make_one_line(char *text)
+{
+  for (; *text; text++)
+    if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+}
+
 static void add(
   struct diagnostics *diagnostics, struct place place, bool warning, const char *format, va_list arguments)
 {
@@ -67,6 +74,7 @@ static void add(
     diagnostics->n_left_out++;
     return;
   }
+  make_one_line(text);
   diagnostics->kept[diagnostics->n_kept] =
     (struct diagnostic){.place = place, .warning = warning, .text = text, .order = diagnostics->n_kept};
   diagnostics->n_kept++;

@@ -1,6 +1,7 @@
 #include "config/pipeline.h"
 #include "config/core_options.h"
 #include "config/edges.h"
+#include "config/file.h"
 #include "config/options.h"
 #include "config/units.h"
 #include "plugin/loader.h"
@@ -336,7 +337,7 @@ struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, s
     .base = dirname(folder),
     .ok = true};
   size_t size;
-  char *text = tree_read_file(memory, path, &size, diagnostics);
+  char *text = config_read_file(memory, path, &size, diagnostics);
   struct config_node *root = text ? tree_parse(memory, text, size, diagnostics) : NULL;
   if (root) read_pipeline(&loading, root);
   pipeline->broken = !root || !loading.ok || diagnostics_errors(diagnostics);

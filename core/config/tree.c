@@ -1,16 +1,12 @@
 #include "config/tree.h"
 #include "config/excerpt.h"
+#include "config/file.h"
 #include "config/substitute.h"
-#include "text.h"
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml.h>
 
-enum { MAX_FILE = 1024 * 1024, MAX_DEPTH = 24, MAX_NODES = 20000, MAX_ANCHORS = 1000 };
+enum { MAX_DEPTH = 24, MAX_NODES = 20000, MAX_ANCHORS = 1000 };
 
 /* libyaml's events and not its documents: those build all of a hostile tree before one can see how deep or wide it is
    (half a megabyte of "[" takes minutes). */
@@ -34,83 +30,6 @@ struct anchor {
   size_t n_nodes; /* in it */
   bool open; /* being read now, so an alias to it is a cycle */
 };
-
-/* --------------------------------------------------------------------------------------------------- the file */
-
-static struct place nowhere(void)
-{
-  return (struct place){0};
-}
-
-static char *read_all(struct config_memory *memory, int fd, size_t limit, size_t *size)
-{
-  char *text = config_alloc(memory, limit + 2);
-  *size = 0;
-  for (;;) {
-    ssize_t n = read(fd, text + *size, limit + 1 - *size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return NULL;
-    if (!n) return text;
-    *size += (size_t)n;
-    if (*size > limit) return text;
-  }
-}
-
-/* Before libyaml knows of lines. */
-static struct place place_of(const char *text, size_t offset)
-{
-  struct place place = {.line = 1, .column = 1, .length = 1};
-  for (size_t i = 0; i < offset; i++) {
-    if (text[i] == '\n') {
-      place.line++;
-      place.column = 1;
-    } else if (((unsigned char)text[i] & 0xc0) != 0x80) {
-      place.column++;
-    }
-  }
-  return place;
-}
-
-static bool is_clean(const char *text, size_t size, struct diagnostics *diagnostics)
-{
-  const char *nul = memchr(text, '\0', size);
-  if (nul) {
-    diagnostics_error(diagnostics, nowhere(), "is no text: there is a NUL byte at offset %zu", (size_t)(nul - text));
-    return false;
-  }
-  size_t good = text_valid_prefix(text, size);
-  if (good == size) return true;
-  diagnostics_error(diagnostics, place_of(text, good), "is not UTF-8");
-  return false;
-}
-
-char *tree_read_file(struct config_memory *memory, const char *path, size_t *size, struct diagnostics *diagnostics)
-{
-  struct stat status;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &status)) {
-    diagnostics_error(diagnostics, nowhere(), "can not be read: %s", strerror(errno));
-    if (fd >= 0) close(fd);
-    return NULL;
-  }
-  char *text = NULL;
-  if (S_ISDIR(status.st_mode))
-    diagnostics_error(diagnostics, nowhere(), "is a directory; name a YAML file in it");
-  else if (!(text = read_all(memory, fd, MAX_FILE, size)))
-    diagnostics_error(diagnostics, nowhere(), "can not be read: %s", strerror(errno));
-  close(fd);
-  if (text && *size > MAX_FILE) {
-    diagnostics_error(diagnostics, nowhere(), "is larger than 1 MiB: this is no configuration of evpipe");
-    return NULL;
-  }
-  if (!text || !is_clean(text, *size, diagnostics)) return NULL;
-  if (*size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark says nothing that we do not know */
-    text += 3;
-    *size -= 3;
-  }
-  diagnostics_set_text(diagnostics, text, *size);
-  return text;
-}
 
 /* -------------------------------------------------------------------------------------------------- syntax errors */
 
@@ -153,7 +72,8 @@ static void tell_syntax(struct reader *reader)
   bool at_end = parser->context && parser->problem_mark.index >= reader->size; /* there is no line to show there */
   const yaml_mark_t *mark = at_end ? &parser->context_mark : &parser->problem_mark;
   struct place place = {.line = (unsigned)mark->line + 1, .column = (unsigned)mark->column + 1, .length = 1};
-  if (parser->error == YAML_READER_ERROR) place = place_of(reader->text, parser->problem_offset); /* it has no mark */
+  if (parser->error == YAML_READER_ERROR)
+    place = config_place(reader->text, parser->problem_offset); /* it has no mark */
   const char *hint = hint_for(reader, mark->line), *problem = parser->problem ? parser->problem : "no memory";
   if (!*hint && parser->context && parser->context_mark.line < mark->line)
     hint = hint_for(reader, parser->context_mark.line);
@@ -386,7 +306,7 @@ struct config_node *tree_parse(
   struct reader reader = {.memory = memory, .diagnostics = diagnostics, .text = text, .size = size};
   struct config_node *root = config_alloc(memory, sizeof *root);
   if (!yaml_parser_initialize(&reader.parser)) {
-    diagnostics_error(diagnostics, nowhere(), "no memory");
+    diagnostics_error(diagnostics, (struct place){0}, "no memory");
     return NULL;
   }
   yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, size);

@@ -31,8 +31,6 @@ struct config_pair {
 /* The document in text[0..size). NULL: it is not YAML, which is told. Errors within it are told too, and leave BROKEN
    nodes. An empty document is a CONFIG_NULL. */
 struct config_node *tree_parse(struct config_memory *, const char *text, size_t size, struct diagnostics *);
-/* Reads a file whole, NUL-terminated; what can not be a configuration is told. NULL then. */
-char *tree_read_file(struct config_memory *, const char *path, size_t *size, struct diagnostics *);
 
 const struct config_pair *tree_find(const struct config_node *mapping, const char *key); /* NULL: not there */
 

@@ -158,6 +158,13 @@ START_TEST(warnings_are_no_errors)
 }
 END_TEST
 
+START_TEST(a_message_is_one_line)
+{
+  error_at(0, 0, 0, "a key with \n and \x1b[31m in it");
+  ck_assert_str_eq(config_harness_said(&harness), "c.yaml: error: a key with ? and ?[31m in it\n");
+}
+END_TEST
+
 START_TEST(suggestions)
 {
   static const char *const words[] = {"url", "database", "retention_policy", "username", "max_size", "a", NULL};
@@ -186,6 +193,7 @@ int main(void)
   tcase_add_test(tests, secrets_of_what_is_not_understood);
   tcase_add_test(tests, no_more_than_a_hundred);
   tcase_add_test(tests, warnings_are_no_errors);
+  tcase_add_test(tests, a_message_is_one_line);
   tcase_add_test(tests, suggestions);
   Suite *suite = suite_create("diagnostics");
   suite_add_tcase(suite, tests);

@@ -1,4 +1,5 @@
 /* Prints a configuration as an editor with a JSON Schema sees it: numbers and truth values are such, variables are text. */
+#include "config/file.h"
 #include "config/tree.h"
 #include "config/units.h"
 #include "json.h"
@@ -32,7 +33,7 @@ int main(int argc, char **argv)
   struct config_memory *memory = config_memory_new();
   struct diagnostics *diagnostics = diagnostics_new(argc > 1 ? argv[1] : "");
   size_t size;
-  const char *text = argc == 2 ? tree_read_file(memory, argv[1], &size, diagnostics) : NULL;
+  const char *text = argc == 2 ? config_read_file(memory, argv[1], &size, diagnostics) : NULL;
   const struct config_node *root = text ? tree_parse(memory, text, size, diagnostics) : NULL;
   struct json json = {.file = stdout};
   if (root) put(&json, NULL, root);

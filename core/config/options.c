@@ -169,29 +169,39 @@ static bool bind_map(const struct binding *binding, const struct evp_option *opt
   return ok;
 }
 
-/* {file: PATH}: the file's text without its last line feed. */
+/* Bytes read into `text`, which has room for one more than MAX_SECRET; -1 with errno. `open_to_all`: others than its owner
+   and group may read or write the file. */
+static ssize_t read_secret(const char *path, char *text, bool *open_to_all)
+{
+  struct stat status;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return -1;
+  ssize_t size = read(fd, text, MAX_SECRET + 1);
+  int error = errno;
+  *open_to_all = !fstat(fd, &status) && S_ISREG(status.st_mode) && status.st_mode & (S_IROTH | S_IWOTH);
+  close(fd);
+  errno = error;
+  return size;
+}
+
+/* {file: PATH}: the file's text without the line feed at its end. */
 static bool bind_secret_file(
   const struct binding *binding, const struct evp_option *option, const char **member, const struct config_node *value)
 {
   const struct config_pair *pair = tree_find(value, "file");
-  if (!pair || value->n != 1 || pair->value.kind != CONFIG_SCALAR) {
-    diagnostics_error(
-      binding->diagnostics, value->place, "%s: '%s' must be %s", binding->who, option->key, expected(EVP_T_SECRET));
+  if (!pair || value->n != 1 || pair->value.kind != CONFIG_SCALAR) return wrong(binding, option, value);
+  bool open_to_all = false;
+  char *text = config_alloc(binding->memory, MAX_SECRET + 2);
+  ssize_t size = read_secret(pair->value.text, text, &open_to_all);
+  const char *problem = size < 0 ? strerror(errno) : size > MAX_SECRET ? "it is larger than 64 KiB" : NULL;
+  if (problem) {
+    diagnostics_error(binding->diagnostics, pair->value.place, "%s: the file of '%s' can not be read: %s", binding->who,
+      option->key, problem);
     return false;
   }
-  char *text = config_alloc(binding->memory, MAX_SECRET + 1);
-  int fd = open(pair->value.text, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  ssize_t size = fd < 0 ? -1 : read(fd, text, MAX_SECRET);
-  struct stat status;
-  if (size >= 0 && !fstat(fd, &status) && S_ISREG(status.st_mode) && status.st_mode & (S_IROTH | S_IWOTH))
+  if (open_to_all)
     diagnostics_warning(binding->diagnostics, pair->value.place,
       "%s: everybody may read the file of '%s'; chmod 600 it", binding->who, option->key);
-  if (fd >= 0) close(fd);
-  if (size < 0) {
-    diagnostics_error(binding->diagnostics, pair->value.place, "%s: the file of '%s' can not be read: %s", binding->who,
-      option->key, strerror(errno));
-    return false;
-  }
   while (size > 0 && strchr("\r\n", text[size - 1])) size--;
   text[size] = '\0';
   *member = text;

@@ -8,6 +8,7 @@
 #include "plugin/build_paths.h"
 #include "plugin/loader.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
@@ -228,8 +229,17 @@ static int take_option(struct arguments *arguments, int option)
   }
 }
 
+/* A descriptor that our caller closed would be given to the next file that is opened, and what is meant for the log or
+   for standard output would go there. */
+static void fill_standard_descriptors(void)
+{
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+}
+
 int main(int argc, char **argv)
 {
+  fill_standard_descriptors();
   if (argc > 1 && !strcmp(argv[1], "ctl")) return usage("'ctl' is not in this version", NULL);
   struct arguments arguments = {.finder = plugin_finder_new(), .level = LOG_LEVEL_INFO};
   int option, status = -1;

@@ -79,7 +79,7 @@ static bool parse_pace(const char *text, double *pace)
   char number[32] = "";
   if (length < 2 || length > sizeof number || text[length - 1] != 'x') return false;
   memcpy(number, text, length - 1);
-  return parse_double(number, pace) && *pace > 0;
+  return parse_double(number, pace) && *pace >= 1e-6 && *pace <= 1e9;
 }
 
 static struct place value_place(const struct pipeline_node *node, const char *key)

@@ -34,29 +34,27 @@ void clock_set_exact(struct clock *clock, int64_t epoch)
 static bool move(struct clock *clock, int64_t by)
 {
   set_epoch(clock, clock->epoch + by);
-  clock->base_lag += by;
+  if (by > 0) clock->base_lag += by;
   clock->anchored++;
-  clock->window_least = INT64_MAX;
-  clock->window_begin = 0;
   return true;
 }
 
 /* The lag is the delay of delivery plus what the clocks differ by. Delay comes and goes, a difference stays: so the
-   least lag counts. It can fall at once, but it is only believed to have risen when a whole window saw no lower one. */
+   least lag of a whole window counts. Where it rose, the program's clock fell behind (it was suspended). Where it fell,
+   what came first had merely waited for us, unless now events seem to come from the future. */
 static bool compare(struct clock *clock, int64_t arrival, int64_t lag)
 {
-  if (lag < clock->base_lag) {
-    int64_t fall = clock->base_lag == INT64_MAX ? 0 : clock->base_lag - lag;
-    if (fall > MOVED && lag < clock->epoch - MOVED) return move(clock, lag - clock->epoch);
-    clock->base_lag = lag;
-  }
+  if (clock->base_lag == INT64_MAX) clock->base_lag = lag;
   if (lag < clock->window_least) clock->window_least = lag;
   if (!clock->window_begin) clock->window_begin = arrival;
   if (arrival - clock->window_begin < WINDOW) return false;
-  int64_t rise = clock->window_least - clock->base_lag;
+  int64_t least = clock->window_least, change = least - clock->base_lag;
   clock->window_begin = arrival;
   clock->window_least = INT64_MAX;
-  return rise > MOVED && move(clock, rise);
+  if (change > MOVED) return move(clock, change);
+  if (change < 0) clock->base_lag = least;
+  if (change < -MOVED && least < clock->epoch - MOVED) return move(clock, least - clock->epoch);
+  return false;
 }
 
 bool clock_block(struct clock *clock, int64_t arrival, uint64_t end)

@@ -40,6 +40,7 @@ struct flow {
   size_t n_held, held_room, held_bytes;
   uint64_t held_since; /* monotonic */
   uint64_t newest_time;
+  uint64_t clock_now, looked; /* the filters' clock when it was last looked at, and that moment (monotonic) */
 };
 
 static void offer(struct flow *flow, struct node *consumer, struct view *view);
@@ -260,6 +261,7 @@ static void run_stage(struct flow *flow, struct stage *stage, struct view *view)
     statistics_drop(&stage->node->statistics, config->name, config->place, view->batch.n, "node_failed");
     return;
   }
+  if (view->batch.prologue > stage->out.prologue) stage->out.prologue = view->batch.prologue;
   uint64_t begin = time_monotonic();
   if (plugin->select)
     select_in_stage(flow, stage, view);
@@ -336,9 +338,14 @@ void flow_bytes(struct flow *flow, struct slab *slab, const uint8_t *data, uint3
   block_unref(block);
 }
 
-void flow_wake_sinks(struct flow *flow)
+void flow_forget_decoded(struct flow *flow)
 {
-  for (unsigned i = 0; i < flow->n_sinks; i++) queue_wake(sink_queue(flow->sinks[i]->sink));
+  if (flow->decoding) block_reuse(flow->decoding);
+}
+
+void flow_wake_sinks(struct flow *flow, bool more_at_once)
+{
+  for (unsigned i = 0; i < flow->n_sinks; i++) queue_wake(sink_queue(flow->sinks[i]->sink), more_at_once);
 }
 
 struct evp_out *flow_source_out(struct flow *flow)
@@ -433,6 +440,8 @@ void flow_look(struct flow *flow, uint64_t monotonic, uint64_t newest, uint64_t 
   if (monotonic >= hold_deadline(flow)) settle_for_estimate(flow);
   uint64_t now = newest;
   if (flow->stream->live && monotonic > seen && now < INT64_MAX) now += monotonic - seen;
+  flow->clock_now = now;
+  flow->looked = monotonic;
   for (unsigned i = 0; i < flow->n_stages; i++) tick_stage(flow, &flow->stages[i], now);
 }
 
@@ -443,7 +452,8 @@ uint64_t flow_deadline(const struct flow *flow)
   for (unsigned i = 0; i < flow->n_stages; i++) {
     const struct stage *stage = &flow->stages[i];
     if (!stage->usable || !stage->ctx.tick_every || !stage->node->plugin->tick) continue;
-    uint64_t next = time_monotonic() + stage->ctx.tick_every;
+    uint64_t now = flow->clock_now, left = stage->ctx.tick_next > now ? stage->ctx.tick_next - now : 0;
+    uint64_t next = left < UINT64_MAX / 2 ? flow->looked + left : UINT64_MAX;
     if (next < deadline) deadline = next;
   }
   return deadline;

@@ -32,8 +32,11 @@ void flow_events(struct flow *, struct slab *, uint32_t n, size_t span, uint64_t
 /* Hands on bytes data[0..n) of a slab, which lie at `offset` of the stream. */
 void flow_bytes(struct flow *, struct slab *, const uint8_t *data, uint32_t n, uint64_t offset, uint32_t sync,
   uint64_t prologue, uint32_t flags);
-/* The turn is over: sinks that sleep are told of what was queued for them. */
-void flow_wake_sinks(struct flow *);
+/* All that lay in the slab is decoded: lets go of it, so that it can be read into again. */
+void flow_forget_decoded(struct flow *);
+/* The turn is over: sinks that sleep are told of what was queued for them. With `more_at_once` the next turn comes at
+   once, and a sink is let sleep until it is worth it. */
+void flow_wake_sinks(struct flow *, bool more_at_once);
 /* An item source's items. */
 struct evp_out *flow_source_out(struct flow *);
 void flow_source_items(struct flow *);

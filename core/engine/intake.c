@@ -5,6 +5,7 @@
 
 /* Under a pace, events are handed on in small parts, so that they come when they are due. */
 enum { PACED_EVENTS = 64 };
+#define LONGEST_DELAY 1e17 /* three years, in ns */
 
 void intake_init(struct intake *intake, struct node *node)
 {
@@ -168,7 +169,8 @@ static bool too_early(struct intake *intake, uint64_t time)
     intake->pace_time = time;
   }
   if (time <= intake->pace_time) return false;
-  uint64_t due = intake->pace_begin + (uint64_t)((double)(time - intake->pace_time) / settings_of(intake)->pace);
+  double delay = (double)(time - intake->pace_time) / settings_of(intake)->pace;
+  uint64_t due = intake->pace_begin + (delay < LONGEST_DELAY ? (uint64_t)delay : (uint64_t)LONGEST_DELAY);
   if (due <= now) return false;
   intake->due = due;
   return true;
@@ -235,6 +237,7 @@ void intake_decode(struct intake *intake)
     early = !all && too_early(intake, intake->newest_time);
   }
   send_bytes(intake, all ? reader->used : reader->parsed, &annotation);
+  flow_forget_decoded(intake->flow);
   flow_look(intake->flow, time_monotonic(), intake->newest_time, intake->newest_seen);
 }
 

@@ -8,11 +8,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { WAKE = -1, EPOLL_EVENTS = 64 };
+enum { EPOLL_EVENTS = 64 };
+#define WAKE UINT64_MAX /* the tag of wake_fd; a source's is its index */
 
 struct lane_watch {
   int fd; /* -1: not watched */
   uint32_t events;
+  uint64_t connection; /* of the source: a new one is registered anew, even under the same number */
   bool readable; /* epoll said so */
   bool always; /* epoll can not watch it (a regular file): it is always readable */
 };
@@ -25,7 +27,7 @@ bool lane_init(struct lane *lane, struct engine *engine, unsigned max_sources)
   lane->watches = calloc(max_sources, sizeof *lane->watches);
   lane->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   lane->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)WAKE};
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE};
   return lane->sources && lane->watches && lane->epoll_fd >= 0 && lane->wake_fd >= 0 &&
          !epoll_ctl(lane->epoll_fd, EPOLL_CTL_ADD, lane->wake_fd, &event);
 }
@@ -35,8 +37,8 @@ void lane_free(struct lane *lane)
   worker_free(&lane->worker);
   free(lane->sources);
   free(lane->watches);
-  if (lane->epoll_fd > 0) close(lane->epoll_fd);
-  if (lane->wake_fd > 0) close(lane->wake_fd);
+  if (lane->epoll_fd >= 0) close(lane->epoll_fd);
+  if (lane->wake_fd >= 0) close(lane->wake_fd);
 }
 
 void lane_add(struct lane *lane, struct source *source)
@@ -50,30 +52,29 @@ void lane_wake(struct lane *lane)
   eventfd_write(lane->wake_fd, 1);
 }
 
-/* Tells epoll what the source waits for now. The kernel forgets an fd that was closed, and the same number may come
-   back as another file: so a watch is renewed whenever its fd or its events change, and whatever fails is added anew. */
+static void unwatch(struct lane *lane, struct lane_watch *watch)
+{
+  if (watch->fd >= 0) epoll_ctl(lane->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+  *watch = (struct lane_watch){.fd = -1};
+}
+
+/* Tells epoll what the source waits for now. What nobody waits for is taken out: epoll reports a hang-up whether asked
+   for it or not. The kernel forgets an fd that is closed, and the next one may have the same number: so each connection
+   is registered anew. */
 static void watch(struct lane *lane, unsigned index)
 {
   struct lane_watch *watch = &lane->watches[index];
   uint32_t events;
-  int fd = source_fd(lane->sources[index], &events);
+  uint64_t connection;
+  int fd = source_fd(lane->sources[index], &events, &connection);
   watch->readable = false;
-  watch->always = false;
-  if (fd < 0) {
-    watch->fd = -1;
-    watch->events = 0;
-    return;
-  }
+  if (fd == watch->fd && events == watch->events && connection == watch->connection) return;
+  unwatch(lane, watch);
+  if (fd < 0 || !events) return;
   struct epoll_event event = {.events = events, .data.u64 = index};
-  if (fd == watch->fd && events == watch->events) return;
-  if (epoll_ctl(lane->epoll_fd, EPOLL_CTL_MOD, fd, &event) && errno == ENOENT &&
-      epoll_ctl(lane->epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno == EPERM) {
-    watch->always = events != 0;
-    watch->fd = -1;
-    return;
-  }
-  watch->fd = fd;
-  watch->events = events;
+  bool refused = epoll_ctl(lane->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+  *watch = (struct lane_watch){
+    .fd = refused ? -1 : fd, .events = events, .connection = connection, .always = refused && errno == EPERM};
 }
 
 static uint64_t earliest_deadline(const struct lane *lane)
@@ -91,7 +92,7 @@ static void wait_for_work(struct lane *lane)
   struct epoll_event events[EPOLL_EVENTS];
   int n = epoll_wait(lane->epoll_fd, events, EPOLL_EVENTS, time_poll_timeout(earliest_deadline(lane)));
   for (int i = 0; i < n; i++) {
-    if (events[i].data.u64 == (uint64_t)WAKE) {
+    if (events[i].data.u64 == WAKE) {
       eventfd_t ignored;
       eventfd_read(lane->wake_fd, &ignored);
     } else if (lane->watches[events[i].data.u64].events) {

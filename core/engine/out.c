@@ -76,6 +76,7 @@ static void add_views(
       view->batch.items = (const char *)items + at * item_size;
       view->batch.sel = selection_all();
       view->batch.n = (uint32_t)here;
+      view->batch.prologue = out->prologue;
       if (group && !(last_of_group && at + here == n)) view->batch.flags = EVP_BATCH_MORE;
       view->charge = charge_of(out->block, here * item_size, (n + VIEW_ITEMS - 1) / VIEW_ITEMS);
     }

@@ -17,6 +17,7 @@ struct out_events {
 struct evp_out {
   struct node *node;
   const struct evp_stream *stream;
+  uint64_t prologue; /* its greatest length before a batch that came in */
   struct block *block; /* of what is staged now; NULL: nothing yet */
   struct evp_metric *metrics; /* staged: their times are event times */
   size_t n_metrics, metrics_room;

@@ -185,8 +185,13 @@ static bool attempt(struct outbox *outbox, struct parcel *parcel)
     count_delivered(outbox, parcel, delivery.rejected);
     break;
   case EVP_AGAIN:
+    if (delivery.rejected > parcel->message.items) delivery.rejected = parcel->message.items;
     statistics_add(&outbox->node->statistics.rejected, delivery.rejected);
-    parcel->message.items -= delivery.rejected < parcel->message.items ? delivery.rejected : parcel->message.items;
+    parcel->message.items -= delivery.rejected;
+    if (delivery.delivered >= parcel->message.size) {
+      count_delivered(outbox, parcel, 0);
+      break;
+    }
     if (delivery.delivered) {
       advance(outbox, parcel, delivery.delivered);
       return false;

@@ -1,11 +1,16 @@
 #include "engine/queue.h"
 #include "engine/engine_state.h"
+#include "engine/time.h"
 #include "log.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+/* When a sink that sleeps is woken although the source has more at once: a wake costs two switches of context. */
+enum { MUCH = 256 * 1024 };
+#define LONG (2 * (uint64_t)NS_PER_MS)
 
 struct slot {
   enum entry_type type; /* ENTRY_NONE: dropped meanwhile */
@@ -38,6 +43,7 @@ struct queue {
   pthread_mutex_t lock;
   struct slot *slots; /* a ring; its room is a power of two */
   size_t room, head, n;
+  size_t n_dropped; /* slots among the n that are empty */
   uint64_t bytes;
   struct loss *losses;
   size_t n_losses;
@@ -46,6 +52,7 @@ struct queue {
   uint64_t last_group;
   bool asleep; /* the sink waits on wake_fd */
   atomic_bool news; /* something was pushed while it slept */
+  uint64_t news_since; /* monotonic, 0: not looked at yet */
   bool starved; /* a lane found no room */
   int wake_fd;
 };
@@ -79,6 +86,7 @@ void queue_free(struct queue *queue)
     if (entry.type == ENTRY_BATCH) {
       const struct pipeline_node *config = queue->sink->config;
       statistics_drop(&queue->sink->statistics, config->name, config->place, weight(entry.view), "shutdown");
+      engine_status(queue->sink->engine, STATUS_NODE_FAILED);
       block_unref(entry.view->block);
     } else if (entry.type != ENTRY_GAP) {
       evp_stream_unref(entry.stream);
@@ -180,12 +188,33 @@ static void lose(struct queue *queue, const struct evp_batch *batch, const char 
   statistics_drop(&queue->sink->statistics, config->name, config->place, batch->n, reason);
 }
 
+static void empty_slot(struct queue *queue, struct slot *slot)
+{
+  *slot = (struct slot){.type = ENTRY_NONE};
+  queue->n_dropped++;
+}
+
 static void drop_slot(struct queue *queue, struct slot *slot)
 {
   lose(queue, &slot->view->batch, "queue_full");
   queue->bytes -= slot->view->charge;
   block_unref(slot->view->block);
-  *slot = (struct slot){.type = ENTRY_NONE};
+  empty_slot(queue, slot);
+}
+
+/* Moves the slots together when most are empty: a sink that stands still pops none, and drops go on. */
+static void close_ranks(struct queue *queue)
+{
+  enum { TOLERATED = 64 };
+  if (queue->n_dropped < TOLERATED || queue->n_dropped * 2 < queue->n) return;
+  size_t kept = 0;
+  for (size_t i = 0; i < queue->n; i++) {
+    struct slot slot = *slot_at(queue, i);
+    if (slot.type != ENTRY_NONE) *slot_at(queue, kept++) = slot;
+  }
+  for (size_t i = kept; i < queue->n; i++) *slot_at(queue, i) = (struct slot){.type = ENTRY_NONE};
+  queue->n = kept;
+  queue->n_dropped = 0;
 }
 
 /* Drops the oldest group of this stream that is still here as a whole. False: there is none. */
@@ -204,6 +233,7 @@ static bool drop_oldest(struct queue *queue, const struct evp_stream *stream)
   }
   for (size_t k = 0; k < queue->n_open; k++)
     if (queue->open[k].id == group) queue->open[k].cut = true;
+  close_ranks(queue);
   return true;
 }
 
@@ -232,9 +262,42 @@ bool queue_push_begin(struct queue *queue, const struct evp_stream *stream)
   return push_mark(queue, ENTRY_BEGIN, stream);
 }
 
+static void forget_losses(struct queue *queue, const struct evp_stream *stream)
+{
+  for (size_t i = queue->n_losses; i-- > 0;) {
+    if (queue->losses[i].stream != stream) continue;
+    queue->losses[i] = queue->losses[--queue->n_losses];
+    evp_stream_unref(stream); /* the caller holds another */
+  }
+}
+
+/* Under the lock: a stream that begins and ends here, with nothing left in between, is none of the sink's business. Else
+   a program that restarts again and again would fill the queue of a sink that stands still. */
+static bool was_for_nothing(struct queue *queue, const struct evp_stream *stream)
+{
+  struct slot *begin = NULL;
+  for (size_t i = 0; i < queue->n; i++) {
+    struct slot *slot = slot_at(queue, i);
+    if (slot->stream != stream || slot->type == ENTRY_NONE) continue;
+    if (slot->type != ENTRY_BEGIN) return false;
+    begin = slot;
+  }
+  bool lost = false;
+  for (size_t i = 0; i < queue->n_losses; i++) lost = lost || queue->losses[i].stream == stream;
+  if (!begin || !lost) return false;
+  empty_slot(queue, begin);
+  forget_losses(queue, stream);
+  evp_stream_unref(stream);
+  close_ranks(queue);
+  return true;
+}
+
 bool queue_push_end(struct queue *queue, const struct evp_stream *stream)
 {
-  return push_mark(queue, ENTRY_END, stream);
+  pthread_mutex_lock(&queue->lock);
+  bool nothing = was_for_nothing(queue, stream);
+  pthread_mutex_unlock(&queue->lock);
+  return nothing || push_mark(queue, ENTRY_END, stream);
 }
 
 static bool fits(const struct queue *queue, const struct view *view)
@@ -296,13 +359,19 @@ void queue_push(struct queue *queue, struct view *view)
   pthread_mutex_unlock(&queue->lock);
 }
 
-void queue_wake(struct queue *queue)
+void queue_wake(struct queue *queue, bool more_at_once)
 {
   if (!atomic_load_explicit(&queue->news, memory_order_relaxed)) return;
+  uint64_t now = more_at_once ? time_monotonic() : 0;
   pthread_mutex_lock(&queue->lock);
-  bool asleep = queue->asleep;
-  queue->asleep = false;
-  atomic_store_explicit(&queue->news, false, memory_order_relaxed);
+  if (more_at_once && !queue->news_since) queue->news_since = now;
+  bool worth_it = !more_at_once || queue->bytes >= MUCH || now - queue->news_since >= LONG;
+  bool asleep = queue->asleep && worth_it;
+  if (worth_it) {
+    queue->asleep = false;
+    queue->news_since = 0;
+    atomic_store_explicit(&queue->news, false, memory_order_relaxed);
+  }
   pthread_mutex_unlock(&queue->lock);
   wake_sink(queue, asleep);
 }
@@ -359,6 +428,7 @@ static struct queue_entry take_head(struct queue *queue, const struct evp_stream
   while (queue->n) {
     struct slot *slot = slot_at(queue, 0);
     if (slot->type == ENTRY_NONE) {
+      queue->n_dropped--;
       forget_head(queue);
       continue;
     }

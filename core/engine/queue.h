@@ -4,7 +4,8 @@
  *          wakes the lanes only if one found the queue full.
  * Bounds   the batches' charges stay within the limit: a stream whose producer can wait is not read from while the
  *          queue is full; of any other, batches are dropped by policy, a group (census) always whole. Begins and ends
- *          are never dropped; there are few.
+ *          are never dropped, but both at
+ *          once if nothing of a stream is left between them.
  * Gaps     what was dropped is told before the next batch of that stream; bytes go on at a place a reader may begin.
  */
 #ifndef EVPIPE_QUEUE_H
@@ -40,7 +41,7 @@ bool queue_push_end(struct queue *, const struct evp_stream *);
 /* Takes a reference of its own. What does not fit is dropped and counted: it can not fail. A sink that sleeps goes on
    sleeping until queue_wake(), so that it is woken once for all that one turn of a source brings. */
 void queue_push(struct queue *, struct view *);
-void queue_wake(struct queue *);
+void queue_wake(struct queue *, bool more_at_once); /* with it: only if much waits, or has waited for long */
 /* By this sink's policy, does this stream wait rather than lose anything? */
 bool queue_waits(const struct queue *, const struct evp_stream *);
 /* May a stream whose producer waits be read from? If not, the lanes are woken once it may. Always true for a sink that

@@ -17,6 +17,7 @@ enum { SLICE_ITEMS = 256 };
 struct local {
   struct local *next;
   const struct evp_stream *stream; /* referenced until stream_end */
+  bool begun; /* stream_begin() was called: stream_end() is owed */
   _Alignas(max_align_t) unsigned char memory[];
 };
 
@@ -104,16 +105,17 @@ static void begin_stream(struct sink *sink, const struct evp_stream *stream)
   local->stream = stream;
   local->next = sink->locals;
   sink->locals = local;
-  if (usable(sink) && sink->plugin->stream_begin && sink->plugin->stream_begin(sink->ctx->self, stream) != EVP_OK)
+  local->begun = usable(sink);
+  if (local->begun && sink->plugin->stream_begin && sink->plugin->stream_begin(sink->ctx->self, stream) != EVP_OK)
     node_fail(sink->node, "stream_begin");
 }
 
 static void end_stream(struct sink *sink, const struct evp_stream *stream)
 {
-  if (sink->plugin->stream_end && sink->plugin->stream_end(sink->ctx->self, stream) != EVP_OK)
-    node_fail(sink->node, "stream_end");
   if (evp_stream_local(sink->ctx, stream)) {
     struct local *local = sink->locals; /* it was moved to the front */
+    if (local->begun && sink->plugin->stream_end && sink->plugin->stream_end(sink->ctx->self, stream) != EVP_OK)
+      node_fail(sink->node, "stream_end");
     sink->locals = local->next;
     evp_stream_unref(local->stream);
     free(local);
@@ -123,6 +125,12 @@ static void end_stream(struct sink *sink, const struct evp_stream *stream)
 
 /* --------------------------------------------------------------------------------------------------- delivering */
 
+static void drop_items(struct sink *sink, uint64_t items, const char *reason)
+{
+  const struct pipeline_node *config = sink->node->config;
+  statistics_drop(&sink->node->statistics, config->name, config->place, items, reason);
+}
+
 static void seal(struct sink *sink)
 {
   sink->seal_due = UINT64_MAX;
@@ -130,8 +138,7 @@ static void seal(struct sink *sink)
   uint64_t items = sink->message_items;
   sink->message_items = 0;
   if (sink->plugin->seal && sink->plugin->seal(sink->ctx->self, &sink->message) != EVP_OK) {
-    const struct pipeline_node *config = sink->node->config;
-    statistics_drop(&sink->node->statistics, config->name, config->place, items, "not_sealed");
+    drop_items(sink, items, "not_sealed");
     node_fail(sink->node, "seal");
   } else {
     outbox_put(sink->outbox, &sink->message, items, sink->first_time, sink->last_time);
@@ -177,9 +184,9 @@ static void encode_slice(struct sink *sink, const struct evp_batch *slice)
   enum evp_status status = sink->plugin->encode(sink->ctx->self, slice, &sink->message);
   if (status != EVP_OK) {
     sink->message.size = before;
-    const struct pipeline_node *config = sink->node->config;
     bool rejected = status == EVP_REJECT;
-    statistics_drop(&sink->node->statistics, config->name, config->place, items, rejected ? "rejected" : "node_failed");
+    items -= atomic_load(&sink->ctx->dropped) - dropped; /* it counted these itself */
+    drop_items(sink, items, rejected ? "rejected" : "node_failed");
     if (!rejected) node_fail(sink->node, "encode");
     return;
   }
@@ -199,7 +206,8 @@ static enum evp_status encode_batch(struct sink *sink, const struct evp_batch *b
     encode_slice(sink, &slice);
     return EVP_OK;
   }
-  for (uint32_t at = 0; at < batch->n && usable(sink); at += slice.n) {
+  uint32_t at = 0;
+  for (; at < batch->n && usable(sink); at += slice.n) {
     uint64_t n = batch->n - at;
     if (n > SLICE_ITEMS) n = SLICE_ITEMS;
     if (n > max_items - sink->message_items) n = max_items - sink->message_items;
@@ -207,6 +215,7 @@ static enum evp_status encode_batch(struct sink *sink, const struct evp_batch *b
     slice.n = (uint32_t)n;
     encode_slice(sink, &slice);
   }
+  if (at < batch->n) drop_items(sink, batch->n - at, "node_failed");
   return EVP_OK;
 }
 
@@ -224,21 +233,19 @@ static enum evp_status write_batch(struct sink *sink, const struct evp_batch *ba
   return status;
 }
 
-static void drop_batch(struct sink *sink, const struct evp_batch *batch, const char *reason)
-{
-  const struct pipeline_node *config = sink->node->config;
-  statistics_drop(&sink->node->statistics, config->name, config->place, batch->n, reason);
-}
-
 /* A sink that ended did so on purpose: what it does not get is no loss. */
 static void take_batch(struct sink *sink, struct queue_entry entry)
 {
   const struct evp_batch *batch = &entry.view->batch;
   enum evp_status status = EVP_OK;
-  if (usable(sink))
+  if (atomic_load(&sink->node->engine->abandoned)) {
+    drop_items(sink, batch->n, "shutdown");
+    engine_status(sink->node->engine, STATUS_NODE_FAILED);
+  } else if (usable(sink)) {
     status = write_batch(sink, batch);
-  else if (atomic_load(&sink->node->failed))
-    drop_batch(sink, batch, "node_failed");
+  } else if (atomic_load(&sink->node->failed)) {
+    drop_items(sink, batch->n, "node_failed");
+  }
   switch (status) {
   case EVP_OK:
     break;
@@ -247,14 +254,14 @@ static void take_batch(struct sink *sink, struct queue_entry entry)
     sink->offer_again = sink->now + AGAIN_DELAY;
     return;
   case EVP_REJECT:
-    drop_batch(sink, batch, "rejected");
+    drop_items(sink, batch->n, "rejected");
     break;
   case EVP_END:
     end_quietly(sink);
     break;
   case EVP_ERROR:
   default:
-    drop_batch(sink, batch, "node_failed");
+    drop_items(sink, batch->n, "node_failed");
     node_fail(sink->node, "write");
   }
   block_unref(entry.view->block);
@@ -354,7 +361,8 @@ static bool work(struct sink *sink)
 {
   struct queue_entry entry = sink->refused;
   if (entry.view) {
-    if (usable(sink) && sink->now < sink->offer_again) return false;
+    bool waits = usable(sink) && sink->now < sink->offer_again;
+    if (waits && !atomic_load(&sink->node->engine->abandoned)) return false;
     sink->refused = (struct queue_entry){0};
   } else {
     entry = queue_pop(sink->queue, true);

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+/* A connection of so many nanoseconds was a good one. */
+#define LASTED NS_PER_S
+
 enum source_state {
   SOURCE_WAITING, /* until retry_at, then connects */
   SOURCE_CONNECTING, /* its fd will become writable */
@@ -25,11 +28,13 @@ struct source {
   enum source_state state;
   bool started, stopping;
   int fd; /* -1: always ready, or not connected */
+  uint64_t connections; /* calls of connect() */
   bool connected; /* disconnect() is owed */
   uint64_t retry_at, retry_delay; /* monotonic; the next delay */
   struct intake intake; /* the stream that is open, if any */
   bool blocked; /* waits for room in a queue, or for held-back events to go out */
   bool input_over; /* no more bytes of this connection; then the rest in the slab ends with the stream */
+  bool empty; /* the last connection gave no byte */
   bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
   bool prologue_wanted, census_wanted;
   struct silence silence;
@@ -100,6 +105,8 @@ static struct evp_stream *new_stream(struct source *source)
 static bool begin_stream(struct source *source)
 {
   struct evp_stream *stream = new_stream(source);
+  source->silence = (struct silence){.connected = source->silence.connected};
+  if (source->intake.restart) source->silence.connected = time_monotonic();
   if (stream && intake_begin(&source->intake, stream, source->ctx->modified)) return true;
   node_fail(source->node, "the begin of a stream");
   become_done(source);
@@ -123,7 +130,7 @@ static void become_open(struct source *source, int fd)
   source->fd = fd;
   source->connected = true;
   source->state = SOURCE_OPEN;
-  source->input_over = false;
+  source->input_over = source->empty = false;
   source->intake.reader.used = source->intake.reader.parsed = source->intake.reader.sent = 0;
   reader_free(&source->intake.reader);
   source->silence = (struct silence){.connected = time_monotonic()};
@@ -136,6 +143,10 @@ static void become_open(struct source *source, int fd)
 /* It will never come again. If what it gave was damaged, that was the input's fault and not a live stream's fate. */
 static void end_by_itself(struct source *source)
 {
+  if (source->empty && !source->stopping) {
+    node_log(source->node, LOG_LEVEL_ERROR, "empty: no eventlog header");
+    source->damaged = true;
+  }
   if (source->damaged) engine_status(source->node->engine, STATUS_INPUT_DAMAGED);
   become_done(source);
 }
@@ -145,6 +156,7 @@ static void connect_source(struct source *source)
   int fd = source->fd;
   source->ctx->can_wait = source->ctx->recorded = false;
   source->ctx->modified = 0;
+  source->connections++;
   enum evp_status status = source->plugin->connect(source->ctx->self, &fd);
   switch (status) {
   case EVP_OK:
@@ -171,17 +183,15 @@ static void connect_source(struct source *source)
 
 /* ------------------------------------------------------------------------------------------------------ reading */
 
-static void end_input(struct source *source)
+/* `failed`: it could not be read on; said by the plugin. */
+static void end_input(struct source *source, bool failed)
 {
   source->input_over = true;
   if (source->intake.flow) return;
+  source->empty = !failed;
   disconnect(source);
   wait_before_retry(source);
-  if (!source->ctx->can_wait && !source->ctx->recorded) return;
-  source->retry_at = 0;
-  if (source->intake.offset) return;
-  node_log(source->node, LOG_LEVEL_ERROR, "empty: no eventlog header");
-  source->damaged = true;
+  if (source->ctx->can_wait || source->ctx->recorded) source->retry_at = 0;
 }
 
 static void read_some(struct source *source)
@@ -200,12 +210,11 @@ static void read_some(struct source *source)
     intake_take(&source->intake, size);
     statistics_add(&source->node->statistics.in[signal_index(EVP_BYTES)], size);
     intake_decode(&source->intake);
-    if (intake_state(&source->intake)->header) source->retry_delay = settings_of(source)->reconnect.initial;
     break;
   case EVP_AGAIN:
     break;
   case EVP_END:
-    end_input(source);
+    end_input(source, false);
     break;
   case EVP_REJECT:
   case EVP_ERROR:
@@ -213,7 +222,7 @@ static void read_some(struct source *source)
     statistics_add(&source->node->statistics.errors, 1);
     /* A program that went away comes back. What a file has beyond a read error never comes. */
     if (source->ctx->recorded) engine_status(source->node->engine, STATUS_NODE_FAILED);
-    end_input(source);
+    end_input(source, true);
   }
 }
 
@@ -229,6 +238,9 @@ static void begin_ending(struct source *source)
 static void after_stream(struct source *source)
 {
   bool restart = source->intake.restart;
+  /* A connection that lasted begins the delays anew; one that is cut at once, again and again, does not. */
+  if (time_monotonic() - source->silence.connected >= LASTED)
+    source->retry_delay = settings_of(source)->reconnect.initial;
   flow_free(source->intake.flow);
   source->intake.flow = NULL;
   if (source->stopping) {
@@ -359,12 +371,14 @@ static void turn(struct source *source, bool readable)
 void source_turn(struct source *source, bool readable)
 {
   turn(source, readable);
-  if (source->intake.flow) flow_wake_sinks(source->intake.flow);
+  bool more_at_once = source->state == SOURCE_OPEN && source->fd < 0 && !source->blocked && !source->intake.due;
+  if (source->intake.flow) flow_wake_sinks(source->intake.flow, more_at_once && !source_has_items(source));
 }
 
-int source_fd(const struct source *source, uint32_t *events)
+int source_fd(const struct source *source, uint32_t *events, uint64_t *connection)
 {
   *events = 0;
+  *connection = source->connections;
   if (source_has_items(source)) {
     if (source->ctx->watched >= 0) *events = EPOLLIN;
     return source->ctx->watched;

@@ -18,7 +18,8 @@ bool source_start(struct source *); /* the plugin's start(); false: reported */
 /* Does what can be done now: one step of connecting, reading at most one slab, ending. `readable`: its fd is. */
 void source_turn(struct source *, bool readable);
 /* What to wait for: the fd and epoll events (0: not this), and a monotonic deadline (0: turn again at once). */
-int source_fd(const struct source *, uint32_t *events);
+int source_fd(
+  const struct source *, uint32_t *events, uint64_t *connection); /* connection: differs for each call of connect() */
 uint64_t source_deadline(const struct source *);
 void source_stop_reading(struct source *); /* the next turns end its stream */
 bool source_is_done(const struct source *);

@@ -84,6 +84,29 @@ START_TEST(a_late_block_does_not_move_the_epoch)
 }
 END_TEST
 
+START_TEST(a_replay_in_fast_motion_is_not_a_clock_that_jumps_all_the_time)
+{
+  struct clock clock;
+  clock_init(&clock, true, 0);
+  clock_set_exact(&clock, BEGIN);
+  unsigned moves = 0;
+  for (int64_t ms = 1; ms <= 100000; ms++) /* a thousand times as fast, for 100 s */
+    moves += clock_block(&clock, BEGIN + ms * 1000000, (uint64_t)(ms * S));
+  ck_assert_uint_le(moves, 4);
+}
+END_TEST
+
+START_TEST(what_waited_for_us_is_no_movement)
+{
+  struct clock clock;
+  clock_init(&clock, true, 0);
+  clock_set_exact(&clock, BEGIN);
+  ck_assert(!clock_block(&clock, BEGIN + 3600 * S, (uint64_t)S)); /* kept since the program's start */
+  for (int64_t s = 3600; s <= 3700; s++) ck_assert(!clock_block(&clock, BEGIN + s * S + S / 50, (uint64_t)(s * S)));
+  ck_assert_int_eq(clock.epoch, BEGIN);
+}
+END_TEST
+
 START_TEST(absurd_times_do_not_overflow)
 {
   struct clock clock;
@@ -105,6 +128,8 @@ int main(void)
   tcase_add_test(tests, time_never_runs_backwards_when_the_epoch_does);
   tcase_add_test(tests, a_suspended_machine_moves_the_epoch);
   tcase_add_test(tests, a_late_block_does_not_move_the_epoch);
+  tcase_add_test(tests, a_replay_in_fast_motion_is_not_a_clock_that_jumps_all_the_time);
+  tcase_add_test(tests, what_waited_for_us_is_no_movement);
   tcase_add_test(tests, absurd_times_do_not_overflow);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);

@@ -167,6 +167,24 @@ START_TEST(never_drops_begins_and_ends)
 }
 END_TEST
 
+START_TEST(a_stream_that_lost_everything_is_none_of_the_sinks_business)
+{
+  struct evp_stream *other = harness_stream(&harness, false);
+  queue_push_begin(queue, live);
+  push_metrics(live, 1, 0, 990);
+  for (int i = 0; i < 1000; i++) { /* a program that restarts again and again, before a sink that stands still */
+    queue_push_begin(queue, other);
+    push_metrics(other, 2, 0, 400);
+    queue_push_end(queue, other);
+  }
+  ck_assert_int_eq(pop(NULL).type, ENTRY_BEGIN);
+  expect_batch(1);
+  ck_assert_int_eq(pop(NULL).type, ENTRY_NONE);
+  ck_assert_uint_eq(statistics_dropped(&harness.node.statistics), 2000);
+  evp_stream_unref(other);
+}
+END_TEST
+
 START_TEST(bytes_go_on_where_a_reader_may_begin)
 {
   push_bytes(live, 800, 0);
@@ -226,6 +244,7 @@ int main(void)
   tcase_add_test(tests, drops_the_rest_of_a_group_whose_begin_was_dropped);
   tcase_add_test(tests, keeps_the_rest_of_a_group_whose_begin_was_taken);
   tcase_add_test(tests, never_drops_begins_and_ends);
+  tcase_add_test(tests, a_stream_that_lost_everything_is_none_of_the_sinks_business);
   tcase_add_test(tests, bytes_go_on_where_a_reader_may_begin);
   tcase_add_test(tests, waits_for_a_file_and_not_for_a_program);
   tcase_add_test(tests, a_failed_sink_gets_nothing_and_everything_is_counted);

@@ -121,7 +121,7 @@ class Output(harness.Case):
         self.assertLess(sum("type" in item for item in items), len(items))
 
     def test_summary_of_a_file(self):
-        status, out, err = self.run_evpipe(pipeline(FILE, format="summary"), environment={"LANG": "C", "LC_ALL": ""})
+        status, out, err = self.run_evpipe(pipeline(FILE, format="summary"), environment={"LC_ALL": "C"})
         self.assertEqual(status, 0, err)
         last = out.decode().rsplit("\n\n", 1)[-1]
         self.assertRegex(last, r"^app: ended, stream 1, oddball, pid 4305, GHC-9.6.6 rts_thr\n  events +28,2\d\d\b")

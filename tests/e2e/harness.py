@@ -70,13 +70,13 @@ def free_port():
 class Process:
     """A program with its output in files: nothing to drain, all of it to be looked at afterwards."""
 
-    def __init__(self, arguments, folder, name, environment=None, stdin=subprocess.DEVNULL, stdout=None):
+    def __init__(self, arguments, folder, name, environment=None, stdin=subprocess.DEVNULL, stdout=None, directory=None):
         self.name = name
         self.out_path, self.err_path = pathlib.Path(folder, name + ".out"), pathlib.Path(folder, name + ".err")
         self.out_from = self.out_path.stat().st_size if self.out_path.exists() else 0
         self.err_from = self.err_path.stat().st_size if self.err_path.exists() else 0
         with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
-            self.popen = subprocess.Popen([str(word) for word in arguments], stdin=stdin, stdout=stdout or out, stderr=err,
+            self.popen = subprocess.Popen([str(word) for word in arguments], stdin=stdin, stdout=stdout or out, stderr=err, cwd=directory,
                                           env={**os.environ, **(environment or {})}, start_new_session=True)
 
     @property

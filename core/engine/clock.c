@@ -82,15 +82,9 @@ void clock_estimate(struct clock *clock, int64_t now, uint64_t newest_time)
   if (!clock->known) set_epoch(clock, clock_guess(clock, now, newest_time));
 }
 
-int64_t clock_stamp(struct clock *clock, uint64_t event_time)
+int64_t clock_raise(struct clock *clock, uint64_t event_time)
 {
-  int64_t stamp;
-  if (event_time > INT64_MAX || __builtin_add_overflow(clock->epoch, (int64_t)event_time, &stamp)) stamp = INT64_MAX;
-  if (stamp <= clock->floor) {
-    if (event_time != clock->last_raised && clock->floor < INT64_MAX) clock->floor++;
-    clock->last_raised = event_time;
-    stamp = clock->floor;
-  }
-  if (stamp > clock->newest_stamp) clock->newest_stamp = stamp;
-  return stamp;
+  if (event_time != clock->last_raised && clock->floor < INT64_MAX) clock->floor++;
+  clock->last_raised = event_time;
+  return clock->floor;
 }

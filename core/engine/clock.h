@@ -42,6 +42,17 @@ bool clock_block(struct clock *, int64_t arrival, uint64_t end);
 void clock_estimate(struct clock *, int64_t now, uint64_t newest_time);
 /* The best guess at the moment, for batches of events that can not wait. */
 int64_t clock_guess(const struct clock *, int64_t now, uint64_t newest_time);
-int64_t clock_stamp(struct clock *, uint64_t event_time);
+/* The next free Unix time for an item that would fall behind what was given out before a change of epoch. */
+int64_t clock_raise(struct clock *, uint64_t event_time);
+
+/* Unix time of an item. Called for every item: so it is here. */
+static inline int64_t clock_stamp(struct clock *clock, uint64_t event_time)
+{
+  int64_t stamp;
+  if (event_time > INT64_MAX || __builtin_add_overflow(clock->epoch, (int64_t)event_time, &stamp)) stamp = INT64_MAX;
+  if (stamp <= clock->floor) stamp = clock_raise(clock, event_time);
+  if (stamp > clock->newest_stamp) clock->newest_stamp = stamp;
+  return stamp;
+}
 
 #endif

@@ -8,6 +8,7 @@
 #include "engine/slab.h"
 #include "engine/source.h"
 #include "engine/time.h"
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -189,6 +190,17 @@ static bool start_all(struct engine *engine)
     return false;
   }
   return true;
+}
+
+/* A queue that fills and runs dry again and again must not give its memory back to the kernel, and fetch it anew, each
+   time: that cost as much as decoding. What is kept is bounded by this and by what was in use. */
+static void keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+  enum { KEPT = 4 * 1024 * 1024, MAPPED = 1024 * 1024 };
+  mallopt(M_TRIM_THRESHOLD, KEPT);
+  mallopt(M_MMAP_THRESHOLD, MAPPED);
+#endif
 }
 
 /* Signals are taken by the main thread alone; SIGPIPE by nobody: writes report EPIPE. */
@@ -391,6 +403,7 @@ static int run_created(struct engine *engine, int signal_fd)
 int engine_run(const struct pipeline *pipeline, struct diagnostics *diagnostics)
 {
   int signal_fd = block_signals();
+  keep_freed_memory();
   struct engine *engine = engine_new(pipeline);
   struct evp_ctx **instances = calloc(pipeline->n_nodes + 1, sizeof(struct evp_ctx *));
   int status = 1;

@@ -125,21 +125,23 @@ static void route(struct flow *flow, struct node *producer, struct view *view)
 static void stamp(struct flow *flow, struct view *view)
 {
   const struct evp_batch *batch = &view->batch;
-  uint32_t estimated = flow->clock.exact ? 0 : EVP_METRIC_ESTIMATED;
+  struct clock clock = flow->clock; /* a copy that stays in registers: this is done for every item */
+  uint32_t estimated = clock.exact ? 0 : EVP_METRIC_ESTIMATED;
   if (batch->signal == EVP_METRICS) {
     struct evp_metric *metrics = (struct evp_metric *)(uintptr_t)batch->items;
     for (uint32_t i = 0; i < batch->n; i++) {
-      metrics[i].time = clock_stamp(&flow->clock, (uint64_t)metrics[i].time);
+      metrics[i].time = clock_stamp(&clock, (uint64_t)metrics[i].time);
       metrics[i].flags |= estimated;
     }
   } else {
     struct evp_log *logs = (struct evp_log *)(uintptr_t)batch->items;
     for (uint32_t i = 0; i < batch->n; i++) {
-      logs[i].time = clock_stamp(&flow->clock, (uint64_t)logs[i].time);
+      logs[i].time = clock_stamp(&clock, (uint64_t)logs[i].time);
       logs[i].flags |= estimated;
     }
   }
-  view->batch.epoch = flow->clock.epoch;
+  flow->clock = clock;
+  view->batch.epoch = clock.epoch;
 }
 
 static void release_held(struct flow *flow)

@@ -6,6 +6,9 @@
 #include <string.h>
 
 enum { MAX_BODY = 32 * 1024 * 1024 };
+/* Groups that end in one call share a block until it has so many items: a block for each small census would cost more
+   than its items. */
+enum { GROUPS_ITEMS = 1024 };
 
 void out_init(struct evp_out *out, struct node *node, const struct evp_stream *stream)
 {
@@ -32,11 +35,12 @@ static struct block *staging_block(struct evp_out *out)
   return out->block;
 }
 
-/* Room for one element more in a growing array; doubles. */
+/* Room for more than n elements in a growing array; doubles. */
 static bool more_room(void **array, size_t n, size_t *room, size_t size)
 {
   if (n < *room) return true;
   size_t larger = *room ? *room * 2 : 64;
+  while (larger <= n) larger *= 2;
   void *moved = realloc(*array, larger * size);
   if (!moved) return false;
   *array = moved;
@@ -104,14 +108,15 @@ static void stage_logs(struct evp_out *out)
 }
 
 /* Everything staged becomes one block and its views. */
-static void finish_block(struct evp_out *out, bool group)
+static void finish_block(struct evp_out *out)
 {
   if (!out->block) return;
   for (size_t i = 0; i < out->n_events; i++)
     add_views(out, EVP_EVENTS, out->events[i].events, out->events[i].n, sizeof(struct evp_event), false, true);
-  if (out->n_metrics) stage_metrics(out, group);
+  if (out->n_metrics) stage_metrics(out, out->grouped);
   if (out->n_logs) stage_logs(out);
   out->n_events = out->n_metrics = out->n_logs = 0;
+  out->grouped = false;
   block_unref(out->block); /* the views hold it now */
   out->block = NULL;
 }
@@ -144,7 +149,7 @@ static void mark_last_items(struct evp_out *out)
 
 void out_finish(struct evp_out *out)
 {
-  finish_block(out, false);
+  finish_block(out);
   if (out->n_ending) mark_last_items(out);
   out->failed = false;
 }
@@ -162,15 +167,22 @@ void out_free(struct evp_out *out)
 
 /* ------------------------------------------------------------------------------------------------- emitting */
 
-static struct evp_metric *new_metric(struct evp_out *out, const struct evp_series *series, uint64_t time)
+struct evp_metric *evp_emit_metrics(struct evp_out *out, uint32_t n)
 {
   if (out->failed || !staging_block(out)) return NULL;
-  if (!more_room((void **)&out->metrics, out->n_metrics, &out->metrics_room, sizeof *out->metrics)) {
+  if (!more_room((void **)&out->metrics, out->n_metrics + n, &out->metrics_room, sizeof *out->metrics)) {
     no_memory(out);
     return NULL;
   }
-  struct evp_metric *metric = &out->metrics[out->n_metrics++];
-  *metric = (struct evp_metric){.time = (int64_t)time, .series = series};
+  struct evp_metric *metrics = &out->metrics[out->n_metrics];
+  out->n_metrics += n;
+  return metrics;
+}
+
+static struct evp_metric *new_metric(struct evp_out *out, const struct evp_series *series, uint64_t time)
+{
+  struct evp_metric *metric = evp_emit_metrics(out, 1);
+  if (metric) *metric = (struct evp_metric){.time = (int64_t)time, .series = series};
   return metric;
 }
 
@@ -284,5 +296,6 @@ void evp_emit_group_end(struct evp_out *out)
 {
   if (out->failed) return;
   out->groups++;
-  finish_block(out, true);
+  out->grouped = out->block != NULL;
+  if (out->n_metrics >= GROUPS_ITEMS) finish_block(out);
 }

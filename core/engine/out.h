@@ -1,5 +1,6 @@
-/* out.h: where an instance emits: items are staged here during a call, and become blocks and batches at a group's end
- * and at the end of the call.
+/* out.h: where an instance emits: items are staged here during a call, and become a block and its batches at the end of
+ * the call, or at a group's end when there are many. Whole groups may share a batch: what is kept or dropped as one is
+ * never less than a group.
  *
  * Owner    the stage (or item source) it belongs to; lane thread only. Times are event times until the flow stamps them.
  */
@@ -30,6 +31,7 @@ struct evp_out {
   const struct evp_series **ending; /* series that ended in this call, for the mark on their last items */
   size_t n_ending, ending_room;
   uint64_t groups; /* ended ones, so far */
+  bool grouped; /* a group ended in what is staged: its views stay together */
   bool failed; /* no memory: said, and everything emitted from then on in this call fails */
 };
 

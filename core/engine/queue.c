@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* When a sink that sleeps is woken although the source has more at once: a wake costs two switches of context. */
-enum { MUCH = 256 * 1024 };
+enum { MUCH = 1024 * 1024 };
 #define LONG (2 * (uint64_t)NS_PER_MS)
 
 struct slot {

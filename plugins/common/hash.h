@@ -6,6 +6,7 @@
 #ifndef EVPIPE_COMMON_HASH_H
 #define EVPIPE_COMMON_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -43,6 +44,26 @@ static inline uint64_t hash_bytes(const void *data, size_t size, uint64_t seed)
     word = (uint64_t)bytes[0] << 16 | (uint64_t)bytes[size / 2] << 8 | bytes[size - 1];
   }
   return hash_word(word, hash);
+}
+
+/* Are both the same? For the short keys of tables, where calling memcmp would cost more than comparing. */
+static inline bool hash_same_bytes(const void *left, const void *right, size_t size)
+{
+  const uint8_t *a = left, *b = right;
+  if (size < 8) {
+    for (size_t i = 0; i < size; i++)
+      if (a[i] != b[i]) return false;
+    return true;
+  }
+  uint64_t x, y;
+  for (size_t i = 0; i + 8 < size; i += 8) {
+    memcpy(&x, a + i, 8);
+    memcpy(&y, b + i, 8);
+    if (x != y) return false;
+  }
+  memcpy(&x, a + size - 8, 8); /* the last word overlaps the one before */
+  memcpy(&y, b + size - 8, 8);
+  return x == y;
 }
 
 static inline uint64_t hash_name_more(uint64_t hash, const void *data, size_t size)

@@ -30,6 +30,8 @@ struct metric_host {
   bool wanted[65536], declared[65536], declares;
   bool count_only;
   uint64_t metrics;
+  struct evp_metric *room; /* handed out by evp_emit_metrics(), filled in by the next call */
+  uint32_t n_room;
   uint8_t payload[PAYLOAD_MAX];
   size_t payload_size;
   const char *program, *rts;
@@ -37,9 +39,14 @@ struct metric_host {
   struct evp_event_type type;
 };
 
+static void take_room(struct metric_host *host);
+
+/* Whatever the filter calls next, the room that it was given is filled in. */
 static struct metric_host *of_ctx(const void *opaque)
 {
-  return (struct metric_host *)(uintptr_t)opaque;
+  struct metric_host *host = (struct metric_host *)(uintptr_t)opaque;
+  if (host->room) take_room(host);
+  return host;
 }
 
 /* ---------------------------------------------------------------------------------------------------- output */
@@ -187,13 +194,16 @@ enum evp_status metric_host_event(struct metric_host *host, uint16_t type, uint6
     .sel = (const uint16_t[]){0},
     .n = 1};
   enum evp_status status = evp_plugin_entry.map(host->self, &batch, (struct evp_out *)(void *)host);
+  take_room(host);
   free(data);
   return status;
 }
 
 enum evp_status metric_host_end(struct metric_host *host)
 {
-  return evp_plugin_entry.end(host->self, (struct evp_out *)(void *)host);
+  enum evp_status status = evp_plugin_entry.end(host->self, (struct evp_out *)(void *)host);
+  take_room(host);
+  return status;
 }
 
 /* ---------------------------------------------------------------------------------- the host's side: emitting */
@@ -231,14 +241,36 @@ void evp_series_end(struct evp_ctx *ctx, const struct evp_series *ended)
   if (!host->count_only) put(host, "end %s\n", series->text);
 }
 
-enum evp_status evp_emit_int(struct evp_out *out, const struct evp_series *emitted, uint64_t time, int64_t value)
+static void take_metric(struct metric_host *host, const struct evp_series *emitted, uint64_t time, int64_t value)
 {
-  struct metric_host *host = of_ctx(out);
   const struct host_series *series = (const struct host_series *)emitted;
   if (series->ended) abort();
   host->metrics++;
   if (!host->count_only) put(host, "%" PRIu64 " %s %" PRId64 "\n", time, series->text, value);
+}
+
+static void take_room(struct metric_host *host)
+{
+  struct evp_metric *room = host->room;
+  host->room = NULL;
+  for (uint32_t i = 0; room && i < host->n_room; i++)
+    take_metric(host, room[i].series, (uint64_t)room[i].time, room[i].value.i);
+  free(room);
+}
+
+enum evp_status evp_emit_int(struct evp_out *out, const struct evp_series *emitted, uint64_t time, int64_t value)
+{
+  take_metric(of_ctx(out), emitted, time, value);
   return EVP_OK;
+}
+
+struct evp_metric *evp_emit_metrics(struct evp_out *out, uint32_t n)
+{
+  struct metric_host *host = of_ctx(out);
+  host->n_room = n;
+  host->room = malloc((n ? n : 1) * sizeof *host->room);
+  if (!host->room) abort();
+  return host->room;
 }
 
 static const char *severity_name(uint16_t severity)

@@ -96,9 +96,8 @@ uint32_t bands_get(struct bands *bands, const struct band_name *name)
   return bands->n++;
 }
 
-const struct evp_series *band_series(struct band *band, struct evp_ctx *ctx)
+const struct evp_series *band_make_series(struct band *band, struct evp_ctx *ctx)
 {
-  if (band->series) return band->series;
   struct evp_label labels[BAND_PARTS + 1] = {{"breakdown", breakdown_name((enum breakdown)band->breakdown)}};
   uint32_t n = 1;
   const char *part = band_label(band);

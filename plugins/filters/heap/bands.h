@@ -51,7 +51,11 @@ uint32_t bands_get(struct bands *, const struct band_name *); /* made if it is n
 const char *band_label(const struct band *);
 
 /* NULL: no memory (reported). */
-const struct evp_series *band_series(struct band *, struct evp_ctx *);
+const struct evp_series *band_make_series(struct band *, struct evp_ctx *);
+static inline const struct evp_series *band_series(struct band *band, struct evp_ctx *ctx)
+{
+  return band->series ? band->series : band_make_series(band, ctx);
+}
 
 /* Ends and drops every band that is not shown and was last seen before the census `oldest`. numbers[i] becomes the new
    number of band i, or BAND_NONE; it has room for all. Returns how many were dropped. */

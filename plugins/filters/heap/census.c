@@ -171,17 +171,25 @@ struct totals {
   uint32_t bands[BREAKDOWN_COUNT];
 };
 
-/* Without a top all are kept. */
-static void add_up(struct census *census, struct totals *totals)
+/* Mostly all bands are of one breakdown: what goes on in a run of them need not go through memory. Without a top each
+   gets its series here, on the same way. False: no memory (reported). */
+static bool add_up(struct census *census, struct totals *totals)
 {
-  uint32_t kept = census->settings.top == 0 ? census->generation : 0;
   *totals = (struct totals){0};
-  for (uint32_t i = 0; i < census->present.n; i++) {
-    struct band *band = &census->bands.items[census->present.items[i]];
-    totals->bytes[band->breakdown] = census_sum(totals->bytes[band->breakdown], band->bytes);
-    totals->bands[band->breakdown]++;
-    band->kept = kept;
+  for (uint32_t i = 0; i < census->present.n;) {
+    unsigned breakdown = census->bands.items[census->present.items[i]].breakdown;
+    uint64_t bytes = totals->bytes[breakdown];
+    uint32_t begin = i;
+    for (; i < census->present.n; i++) {
+      struct band *band = &census->bands.items[census->present.items[i]];
+      if (band->breakdown != breakdown) break;
+      if (!census->settings.top && !band_series(band, census->ctx)) return false;
+      bytes = census_sum(bytes, band->bytes);
+    }
+    totals->bytes[breakdown] = bytes;
+    totals->bands[breakdown] += i - begin;
   }
+  return true;
 }
 
 static bool choose_top(struct census *census, const struct totals *totals)
@@ -191,17 +199,37 @@ static bool choose_top(struct census *census, const struct totals *totals)
   return true;
 }
 
-static enum evp_status emit_kept(struct census *census, struct evp_out *out)
+/* How many bands of the open census are kept; each has its series then. False: no memory (reported). */
+static bool count_kept(struct census *census, uint32_t *n)
 {
+  *n = census->settings.top ? 0 : census->present.n;
+  for (uint32_t i = 0; census->settings.top && i < census->present.n; i++) {
+    struct band *band = &census->bands.items[census->present.items[i]];
+    if (band->kept != census->generation) continue;
+    if (!band_series(band, census->ctx)) return false;
+    ++*n;
+  }
+  return true;
+}
+
+/* Without a top all are kept. `again`: how many of them had been shown before. */
+static enum evp_status emit_kept(struct census *census, uint32_t *again, struct evp_out *out)
+{
+  bool all = census->settings.top == 0;
+  uint32_t n, shown_before = 0;
+  struct evp_metric *metric = count_kept(census, &n) ? evp_emit_metrics(out, n) : NULL;
+  if (!metric) return EVP_ERROR;
   for (uint32_t i = 0; i < census->present.n; i++) {
     uint32_t number = census->present.items[i];
     struct band *band = &census->bands.items[number];
-    if (band->kept != census->generation) continue;
-    const struct evp_series *series = band_series(band, census->ctx);
-    if (!series || evp_emit_int(out, series, census->time, value_of(band->bytes)) != EVP_OK) return EVP_ERROR;
+    if (!all && band->kept != census->generation) continue;
+    band->kept = census->generation;
+    *metric++ = (struct evp_metric){(int64_t)census->time, band->series, {.i = value_of(band->bytes)}, 0, 0};
     if (!band->shown) census->shown.items[census->shown.n++] = number;
+    shown_before += band->shown;
     band->shown = true;
   }
+  *again = shown_before;
   return EVP_OK;
 }
 
@@ -262,10 +290,12 @@ static void report(struct census *census)
 enum evp_status census_finish(struct census *census, enum breakdown breakdown, bool complete, struct evp_out *out)
 {
   struct totals totals;
-  add_up(census, &totals);
+  uint32_t again, before = census->shown.n;
   census->open = false;
-  if (!choose_top(census, &totals) || emit_kept(census, out) != EVP_OK) return EVP_ERROR;
-  if (complete && emit_vanished(census, census->time, out) != EVP_OK) return EVP_ERROR;
+  if (!add_up(census, &totals) || !choose_top(census, &totals) || emit_kept(census, &again, out) != EVP_OK)
+    return EVP_ERROR;
+  bool vanished = complete && again < before;
+  if (vanished && emit_vanished(census, census->time, out) != EVP_OK) return EVP_ERROR;
   if (emit_sums(census, &totals, breakdown, out) != EVP_OK) return EVP_ERROR;
   evp_emit_group_end(out);
   report(census);

@@ -147,13 +147,15 @@ static enum evp_status malformed(struct heap *heap)
   return EVP_OK;
 }
 
+static bool is_row(const struct evp_event *event)
+{
+  return event->type == EVP_HEAP_PROF_SAMPLE_STRING || event->type == EVP_HEAP_PROF_SAMPLE_COST_CENTRE;
+}
+
 static enum evp_status add_row(struct heap *heap, const struct evp_event *event)
 {
-  if (!heap->census.open) {
-    heap->orphans++;
-    return EVP_OK;
-  }
-  uint32_t band = rows_band(&heap->rows, event, heap->dialect);
+  uint32_t band = rows_expected(&heap->rows, event);
+  if (band == BAND_NONE) band = rows_band(&heap->rows, event, heap->dialect);
   if (band == ROW_MALFORMED) return malformed(heap);
   if (band == BAND_NONE) {
     evp_error(heap->ctx, "no memory for the bands of a heap census");
@@ -161,6 +163,24 @@ static enum evp_status add_row(struct heap *heap, const struct evp_event *event)
   }
   census_add(&heap->census, band, evp_u64(event->data + 1));
   return EVP_OK;
+}
+
+/* The rows from item *i on: they come one after the other, and are most of what a heap profile is. */
+static enum evp_status add_rows(struct heap *heap, const struct evp_batch *batch, uint32_t *i)
+{
+  uint64_t newest = heap->newest;
+  enum evp_status status = EVP_OK;
+  for (; *i < batch->n && status == EVP_OK; ++*i) {
+    const struct evp_event *event = &batch->events[batch->sel[*i]];
+    if (!is_row(event)) break;
+    if (event->time > newest) newest = event->time;
+    if (heap->census.open)
+      status = add_row(heap, event);
+    else
+      heap->orphans++;
+  }
+  heap->newest = newest;
+  return status;
 }
 
 /* Before GHC 8.10 nothing says that a census is over but that something else follows in its buffer. */
@@ -196,9 +216,6 @@ static enum evp_status on_event(struct heap *heap, const struct evp_event *event
 {
   if (event->time > heap->newest) heap->newest = event->time;
   switch (event->type) {
-  case EVP_HEAP_PROF_SAMPLE_STRING:
-  case EVP_HEAP_PROF_SAMPLE_COST_CENTRE:
-    return add_row(heap, event);
   case EVP_HEAP_PROF_SAMPLE_BEGIN:
     return begin_census(heap, event->time, out);
   case EVP_HEAP_BIO_PROF_SAMPLE_BEGIN:
@@ -224,8 +241,10 @@ static enum evp_status heap_map(void *self, const struct evp_batch *batch, struc
   struct heap *heap = self;
   heap->dialect = evp_stream_dialect(batch->stream);
   heap->has_end = evp_stream_event_type(batch->stream, EVP_HEAP_PROF_SAMPLE_END) != NULL;
-  for (uint32_t i = 0; i < batch->n; i++)
-    if (on_event(heap, &batch->events[batch->sel[i]], out) != EVP_OK) return EVP_ERROR;
+  for (uint32_t i = 0; i < batch->n;) {
+    if (add_rows(heap, batch, &i) != EVP_OK) return EVP_ERROR;
+    if (i < batch->n && on_event(heap, &batch->events[batch->sel[i++]], out) != EVP_OK) return EVP_ERROR;
+  }
   report_orphans(heap);
   return program_info_map(&heap->program, heap->ctx, batch, heap->newest, out);
 }

@@ -1,20 +1,11 @@
 #include "rows.h"
 
-#include "hash.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 /* Longer rows, and rows beyond this many bytes of them, are worked out again each time. */
 enum { KEY_MAX = 2048 };
 #define KEYS_MAX ((size_t)64 << 20)
-
-struct row { /* remembered */
-  uint32_t key; /* where its bytes are */
-  uint16_t size, tag; /* the tag: type of the event and profile */
-  uint32_t band;
-  uint32_t next; /* the row that came after it last time */
-};
 
 void rows_init(struct rows *rows, struct census *census, struct row_settings settings, uint64_t max_info_tables)
 {
@@ -205,12 +196,6 @@ static uint64_t hash_of_row(const void *owner, uint32_t number)
   return hash_bytes(rows->keys + row->key, row->size, rows->seed ^ row->tag);
 }
 
-static bool is_row(const struct rows *rows, uint32_t number, uint16_t tag, const void *key, size_t size)
-{
-  const struct row *row = &rows->items[number];
-  return row->size == size && row->tag == tag && memcmp(rows->keys + row->key, key, size) == 0;
-}
-
 static bool make_room(struct rows *rows, size_t size)
 {
   if (!rows->keys || rows->keys_size + size > rows->keys_capacity) {
@@ -249,7 +234,7 @@ static uint32_t find_row(const struct rows *rows, uint64_t hash, uint16_t tag, c
   uint32_t number;
   for (size_t slot = hash_index_slot(&rows->index, hash);
        (number = hash_index_at(&rows->index, slot)) != HASH_INDEX_NONE; slot++)
-    if (is_row(rows, number, tag, key, size)) return number;
+    if (row_is(rows, number, tag, key, size)) return number;
   return HASH_INDEX_NONE;
 }
 
@@ -270,14 +255,7 @@ uint32_t rows_band(struct rows *rows, const struct evp_event *event, uint32_t di
   if (event->size < ROW_KEY) return ROW_MALFORMED;
   const uint8_t *key = event->data + ROW_KEY;
   size_t size = event->size - (size_t)ROW_KEY;
-  uint16_t tag = (uint16_t)((event->type & 0xff) << 8 | event->data[0]);
-  if (rows->n > 0) {
-    uint32_t expected = rows->items[rows->last].next;
-    if (is_row(rows, expected, tag, key, size)) {
-      rows->last = expected;
-      return rows->items[expected].band;
-    }
-  }
+  uint16_t tag = row_tag(event);
   uint64_t hash = hash_bytes(key, size, rows->seed ^ tag);
   uint32_t number = find_row(rows, hash, tag, key, size);
   if (number == HASH_INDEX_NONE) return work_out(rows, event, dialect, hash, tag, size);

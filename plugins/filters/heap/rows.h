@@ -11,12 +11,20 @@
 
 #include "census.h"
 #include "cost_centres.h"
+#include "hash.h"
 #include "info_table.h"
 
 struct row_settings {
   bool addresses; /* keep those that no info table explains */
   bool forced; /* the option says the breakdown */
   enum breakdown breakdown;
+};
+
+struct row { /* remembered */
+  uint32_t key; /* where its bytes are */
+  uint16_t size, tag; /* the tag: type of the event and profile */
+  uint32_t band;
+  uint32_t next; /* the row that came after it last time */
 };
 
 struct rows {
@@ -55,5 +63,27 @@ void rows_begin(struct rows *, bool renumbered);
 enum { ROW_KEY = 9 /* where in the payload begins what names the band */ };
 #define ROW_MALFORMED (BAND_NONE - 1)
 uint32_t rows_band(struct rows *, const struct evp_event *, uint32_t dialect); /* BAND_NONE: no memory */
+
+static inline uint16_t row_tag(const struct evp_event *event)
+{
+  return (uint16_t)((event->type & 0xff) << 8 | event->data[0]);
+}
+
+static inline bool row_is(const struct rows *rows, uint32_t number, uint16_t tag, const void *key, size_t size)
+{
+  const struct row *row = &rows->items[number];
+  return row->size == size && row->tag == tag && hash_same_bytes(rows->keys + row->key, key, size);
+}
+
+/* Is this the row that followed the last one before? Then its band is at hand; else BAND_NONE, and rows_band() knows.
+   Of nearly every row of a profile it is: so it is here. */
+static inline uint32_t rows_expected(struct rows *rows, const struct evp_event *event)
+{
+  if (rows->n == 0 || event->size < ROW_KEY) return BAND_NONE;
+  uint32_t expected = rows->items[rows->last].next;
+  if (!row_is(rows, expected, row_tag(event), event->data + ROW_KEY, event->size - (size_t)ROW_KEY)) return BAND_NONE;
+  rows->last = expected;
+  return rows->items[expected].band;
+}
 
 #endif

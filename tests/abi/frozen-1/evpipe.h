@@ -265,6 +265,9 @@ enum evp_status evp_emit_int(struct evp_out *, const struct evp_series *, uint64
 enum evp_status evp_emit_double(struct evp_out *, const struct evp_series *, uint64_t time, double value);
 enum evp_status evp_emit_buckets(
   struct evp_out *, const struct evp_series *, uint64_t time, const struct evp_buckets *);
+/* Room for n metrics at once, for who has many: fill in all of each, its time that of the event clock, before the next
+   call. NULL: no memory (reported). */
+struct evp_metric *evp_emit_metrics(struct evp_out *, uint32_t n);
 enum evp_status evp_emit_log(struct evp_out *, uint64_t time, const struct evp_log *); /* copied; its time is ignored */
 struct evp_event *evp_emit_events(struct evp_out *, uint32_t n); /* to fill before returning; NULL: no memory */
 /* Payload that lives as long as what is emitted with it, in this call and before the next evp_emit_group_end(). */

@@ -1,0 +1,122 @@
+/* Where an instance emits: what is staged in one call becomes which batches. */
+#include "engine/out.h"
+#include "engine/series.h"
+#include "harness.h"
+#include <check.h>
+
+static struct harness harness;
+static struct evp_stream *stream;
+static struct evp_out out;
+static const struct evp_series *series;
+
+static void set_up(void)
+{
+  harness_init(&harness);
+  stream = harness_stream(&harness, true);
+  out_init(&out, &harness.node, stream);
+  struct evp_series wanted = {.name = "size", .unit = "bytes", .help = "", .kind = EVP_GAUGE, .type = EVP_INT64};
+  series = series_get(harness.engine.series, &wanted, &harness.labels);
+  ck_assert_ptr_nonnull(series);
+}
+
+static void tear_down(void)
+{
+  out_free(&out);
+  evp_stream_unref(stream);
+  series_unref(harness.engine.series, series);
+  harness_free(&harness);
+}
+
+static void emit(uint32_t n)
+{
+  struct evp_metric *metrics = evp_emit_metrics(&out, n);
+  ck_assert_ptr_nonnull(metrics);
+  for (uint32_t i = 0; i < n; i++) metrics[i] = (struct evp_metric){i, series, {.i = i}, 0, 0};
+}
+
+static void take_all(void)
+{
+  for (size_t i = 0; i < out.n_ready; i++) block_unref(out.ready[i]->block);
+  out.n_ready = 0;
+}
+
+/* A call of many small censuses makes one batch of them all, with everything in order. */
+START_TEST(small_groups_share_a_batch)
+{
+  for (int census = 0; census < 20; census++) {
+    emit(40);
+    ck_assert_int_eq(evp_emit_int(&out, series, 7, 40), EVP_OK);
+    evp_emit_group_end(&out);
+  }
+  out_finish(&out);
+  ck_assert_uint_eq(out.groups, 20);
+  ck_assert_uint_eq(out.n_ready, 1);
+  const struct evp_batch *batch = &out.ready[0]->batch;
+  ck_assert_uint_eq(batch->n, 20 * 41);
+  ck_assert_uint_eq(batch->flags, 0);
+  for (uint32_t i = 0; i < batch->n; i++) ck_assert_int_eq(batch->metrics[i].value.i, i % 41);
+  take_all();
+}
+END_TEST
+
+/* Many are not kept back for the end of the call: one that never ends would need all the memory. */
+START_TEST(many_groups_go_out_early)
+{
+  for (int census = 0; census < 100; census++) {
+    emit(500);
+    evp_emit_group_end(&out);
+    ck_assert_uint_le(out.n_metrics, 1500);
+  }
+  out_finish(&out);
+  uint64_t n = 0;
+  for (size_t i = 0; i < out.n_ready; i++) n += out.ready[i]->batch.n;
+  ck_assert_uint_eq(n, 50000);
+  ck_assert_uint_gt(out.n_ready, 10);
+  take_all();
+}
+END_TEST
+
+/* What does not fit in one batch says that more belongs to it, up to its end. */
+START_TEST(a_large_group_stays_together)
+{
+  emit(VIEW_ITEMS + 10);
+  evp_emit_group_end(&out);
+  emit(1);
+  out_finish(&out);
+  ck_assert_uint_eq(out.n_ready, 3);
+  ck_assert_uint_eq(out.ready[0]->batch.flags, EVP_BATCH_MORE);
+  ck_assert_uint_eq(out.ready[1]->batch.flags, 0);
+  ck_assert_uint_eq(out.ready[1]->batch.n, 10);
+  ck_assert_uint_eq(out.ready[2]->batch.flags, 0);
+  ck_assert_uint_eq(out.ready[2]->batch.n, 1);
+  take_all();
+}
+END_TEST
+
+/* Items that are no group are batches of their own right where there are many. */
+START_TEST(what_is_no_group_may_be_cut)
+{
+  emit(VIEW_ITEMS + 10);
+  out_finish(&out);
+  ck_assert_uint_eq(out.n_ready, 2);
+  ck_assert_uint_eq(out.ready[0]->batch.flags, 0);
+  take_all();
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("out");
+  TCase *cases = tcase_create("batches");
+  tcase_add_checked_fixture(cases, set_up, tear_down);
+  tcase_add_test(cases, small_groups_share_a_batch);
+  tcase_add_test(cases, many_groups_go_out_early);
+  tcase_add_test(cases, a_large_group_stays_together);
+  tcase_add_test(cases, what_is_no_group_may_be_cut);
+  suite_add_tcase(suite, cases);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? 1 : 0;
+}

@@ -1,5 +1,5 @@
+#include "check_main.h"
 #include "config_harness.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,11 +195,5 @@ int main(void)
   tcase_add_test(tests, warnings_are_no_errors);
   tcase_add_test(tests, a_message_is_one_line);
   tcase_add_test(tests, suggestions);
-  Suite *suite = suite_create("diagnostics");
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("diagnostics", tests);
 }

@@ -1,6 +1,6 @@
+#include "check_main.h"
 #include "config/options.h"
 #include "config_harness.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -235,11 +235,5 @@ int main(void)
   tcase_add_test(tests, a_secret_in_a_file);
   tcase_add_test(tests, secrets_are_hidden);
   tcase_add_test(tests, a_default_that_is_wrong);
-  Suite *suite = suite_create("options");
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("options", tests);
 }

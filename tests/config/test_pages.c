@@ -1,7 +1,7 @@
 /* docs/configuration.md has the core's keys as the tables have them. With --print: the tables, for the page. */
+#include "check_main.h"
 #include "config/core_options.h"
 #include "config/describe.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,11 +63,5 @@ int main(int argc, char **argv)
   TCase *tests = tcase_create("pages");
   tcase_add_loop_test(tests, the_page_has_the_table, 0, sizeof tables / sizeof *tables);
   tcase_add_test(tests, the_page_names_what_is_to_come);
-  Suite *suite = suite_create("pages");
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("pages", tests);
 }

@@ -1,5 +1,5 @@
+#include "check_main.h"
 #include "config_harness.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,11 +218,5 @@ int main(void)
   tcase_add_loop_test(tests, refused, 0, sizeof refusals / sizeof *refusals);
   tcase_add_test(tests, no_false_hint);
   tcase_add_test(tests, mangled);
-  Suite *suite = suite_create("tree");
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("tree", tests);
 }

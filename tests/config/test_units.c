@@ -1,5 +1,5 @@
+#include "check_main.h"
 #include "config/units.h"
-#include <check.h>
 #include <evpipe.h>
 #include <stdio.h>
 
@@ -121,11 +121,5 @@ int main(void)
   tcase_add_test(tests, real_numbers);
   tcase_add_test(tests, truth);
   tcase_add_test(tests, units_are_those_that_parse);
-  Suite *suite = suite_create("units");
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("units", tests);
 }

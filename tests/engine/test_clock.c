@@ -1,6 +1,6 @@
+#include "check_main.h"
 #include "engine/clock.h"
 #include "engine/time.h"
-#include <check.h>
 
 #define S INT64_C(1000000000)
 #define BEGIN (INT64_C(1700000000) * S)
@@ -120,7 +120,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("clock");
   TCase *tests = tcase_create("clock");
   tcase_add_test(tests, exact_is_epoch_and_time);
   tcase_add_test(tests, a_live_estimate_is_the_least_lag);
@@ -131,10 +130,5 @@ int main(void)
   tcase_add_test(tests, a_replay_in_fast_motion_is_not_a_clock_that_jumps_all_the_time);
   tcase_add_test(tests, what_waited_for_us_is_no_movement);
   tcase_add_test(tests, absurd_times_do_not_overflow);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("clock", tests);
 }

@@ -1,8 +1,8 @@
 /* The engine as a whole, on pipelines made by hand of plugins that live in this file. */
+#include "check_main.h"
 #include "config/pipeline.h"
 #include "engine/engine.h"
 #include "log.h"
-#include <check.h>
 #include <evpipe/events.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -456,7 +456,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("engine");
   TCase *tests = tcase_create("engine");
   tcase_add_checked_fixture(tests, set_up, NULL);
   tcase_set_timeout(tests, 60);
@@ -468,10 +467,5 @@ int main(void)
   tcase_add_test(tests, nothing_is_3);
   tcase_add_test(tests, a_live_stream_is_estimated_when_it_has_no_clock);
   tcase_add_test(tests, messages_are_delivered);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("engine", tests);
 }

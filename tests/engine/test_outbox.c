@@ -1,7 +1,7 @@
+#include "check_main.h"
 #include "engine/outbox.h"
 #include "engine/time.h"
 #include "harness.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,7 +168,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("outbox");
   TCase *tests = tcase_create("outbox");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_set_timeout(tests, 30);
@@ -180,10 +179,5 @@ int main(void)
   tcase_add_test(tests, a_failed_delivery_keeps_and_counts);
   tcase_add_test(tests, is_bounded_and_lets_the_sink_wait);
   tcase_add_test(tests, the_back_ends_own_delay_counts);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("outbox", tests);
 }

@@ -1,6 +1,6 @@
+#include "check_main.h"
 #include "engine/queue.h"
 #include "harness.h"
-#include <check.h>
 
 static struct harness harness;
 static struct queue *queue;
@@ -233,7 +233,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("queue");
   TCase *tests = tcase_create("queue");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_add_test(tests, keeps_order);
@@ -249,10 +248,5 @@ int main(void)
   tcase_add_test(tests, waits_for_a_file_and_not_for_a_program);
   tcase_add_test(tests, a_failed_sink_gets_nothing_and_everything_is_counted);
   tcase_add_test(tests, what_is_left_is_counted);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("queue", tests);
 }

@@ -1,6 +1,6 @@
+#include "check_main.h"
 #include "engine/series.h"
 #include "harness.h"
-#include <check.h>
 #include <string.h>
 
 static struct harness harness;
@@ -156,7 +156,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("series");
   TCase *tests = tcase_create("series");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_add_test(tests, the_same_is_one_object);
@@ -167,10 +166,5 @@ int main(void)
   tcase_add_test(tests, blocks_of_later_eras_do_not_keep_the_dead);
   tcase_add_test(tests, many_series);
   tcase_add_test(tests, an_instance_holds_each_series_once);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("series", tests);
 }

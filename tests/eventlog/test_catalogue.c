@@ -1,7 +1,7 @@
 /* The event catalogue as core sees it, and the readers of <evpipe/events.h>. */
+#include "check_main.h"
 #include "eventlog/catalogue.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,7 +225,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("catalogue");
   TCase *tests = tcase_create("catalogue");
   tcase_add_test(tests, test_find);
   tcase_add_test(tests, test_every_name_is_found_by_its_number);
@@ -239,10 +238,5 @@ int main(void)
   tcase_add_test(tests, test_optional_tail);
   tcase_add_test(tests, test_stacks);
   tcase_add_test(tests, test_lists);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("catalogue", tests);
 }

@@ -1,7 +1,7 @@
 /* The decoder on damaged logs: what is lost, what is not, where it is said to be. */
+#include "check_main.h"
 #include "decoded.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <stdlib.h>
 #include <string.h>
@@ -523,7 +523,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("damage");
   TCase *tests = tcase_create("damage");
   tcase_set_timeout(tests, 100);
   tcase_add_test(tests, test_undeclared_type_costs_the_rest_of_its_block);
@@ -553,10 +552,5 @@ int main(void)
   tcase_add_test(tests, test_one_damaged_byte);
   tcase_add_test(tests, test_hostile_markers);
   tcase_add_test(tests, test_guess);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("damage", tests);
 }

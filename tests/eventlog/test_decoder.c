@@ -1,7 +1,7 @@
 /* The decoder on sound logs: every version's peculiarities, what is learnt on the way, what is wanted. */
+#include "check_main.h"
 #include "decoded.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <stdlib.h>
 #include <string.h>
@@ -435,7 +435,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("decoder");
   TCase *tests = tcase_create("decoder");
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, test_worked_example);
@@ -455,10 +454,5 @@ int main(void)
   tcase_add_test(tests, test_largest_payload);
   tcase_add_test(tests, test_wanted);
   tcase_add_test(tests, test_no_walk);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("decoder", tests);
 }

@@ -1,8 +1,8 @@
 /* The prologue: what a late reader needs, growing, bounded, spilled, read by others meanwhile. */
+#include "check_main.h"
 #include "decoded.h"
 #include "eventlog/prologue.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -224,7 +224,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("prologue");
   TCase *tests = tcase_create("prologue");
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, test_is_a_log);
@@ -234,10 +233,5 @@ int main(void)
   tcase_add_test(tests, test_no_disk);
   tcase_add_test(tests, test_is_read_meanwhile);
   tcase_add_test(tests, test_of_a_stream);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("prologue", tests);
 }

@@ -1,9 +1,9 @@
 /* The text of events against what ghc-events itself prints, and at the edges that no real log has. */
+#include "check_main.h"
 #include "event_format.h"
 #include "event_text.h"
 #include "fake_host.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <glob.h>
 #include <stdio.h>
@@ -240,7 +240,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("event_text");
   TCase *tests = tcase_create("event_text");
   if (getenv("EVPIPE_EVENTLOGS") && access(getenv("EVPIPE_EVENTLOGS"), R_OK) == 0)
     tcase_add_test(tests, test_references);
@@ -256,10 +255,5 @@ int main(void)
   tcase_add_test(tests, test_any_payload);
   tcase_add_test(tests, test_no_memory_is_told);
   tcase_set_timeout(tests, 120);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("event_text", tests);
 }

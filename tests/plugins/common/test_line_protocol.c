@@ -1,8 +1,8 @@
 /* What InfluxDB reads of what we write: with a reader that scans as influxdb 1.x's models/points.go does. */
+#include "check_main.h"
 #include "line_protocol.h"
 #include "sink_host.h"
 #include "text.h"
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -279,7 +279,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("line_protocol");
   TCase *tests = tcase_create("line_protocol");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, integers_and_floats);
@@ -292,10 +291,5 @@ int main(void)
   tcase_add_test(tests, logs_of_one_time_are_told_apart);
   tcase_add_test(tests, a_message_is_cut_at_a_character);
   tcase_add_test(tests, a_nul_in_a_message);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return check_main("line_protocol", tests);
 }

@@ -1,7 +1,7 @@
 /* docs/metrics.md lists exactly what the table of metrics has, with the same type and unit. */
+#include "check_main.h"
 #include "metrics.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,16 +75,10 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("metrics");
   TCase *tests = tcase_create("page");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, every_metric_is_on_the_page);
   tcase_add_test(tests, nothing_else_is_on_the_page);
   tcase_add_test(tests, names_follow_the_conventions);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("metrics", tests);
 }

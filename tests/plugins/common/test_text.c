@@ -1,8 +1,8 @@
 /* Numbers, JSON, times and what a terminal may see. */
+#include "check_main.h"
 #include "complaint.h"
 #include "sink_host.h"
 #include "text.h"
-#include <check.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -108,7 +108,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("text");
   TCase *tests = tcase_create("text");
   tcase_add_test(tests, integers_are_those_of_printf);
   tcase_add_test(tests, doubles_read_back_the_same);
@@ -117,11 +116,7 @@ int main(void)
   tcase_add_test(tests, times_are_utc);
   tcase_add_test(tests, a_terminal_sees_no_controls);
   tcase_add_test(tests, a_complaint_is_made_once);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
+  int status = check_main("text", tests);
   text_free(&text);
-  return failed != 0;
+  return status;
 }

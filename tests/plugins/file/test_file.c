@@ -1,6 +1,6 @@
 /* The source `file` at the contract: what connect and read say of files, FIFOs and pipes. */
+#include "check_main.h"
 #include "sink_host.h"
-#include <check.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -320,7 +320,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("file");
   TCase *tests = tcase_create("file");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, a_regular_file_is_recorded_and_ends);
@@ -336,10 +335,5 @@ int main(void)
   tcase_add_test(tests, standard_input_that_is_a_file_begins_where_it_is);
   tcase_add_test(tests, a_device_is_read_to_its_end);
   tcase_add_test(tests, options_are_checked);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return check_main("file", tests);
 }

@@ -2,9 +2,9 @@
 #ifndef EVPIPE_HEAP_TEST_H
 #define EVPIPE_HEAP_TEST_H
 
+#include "check_main.h"
 #include "heap_events.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static struct metric_host *host;
@@ -33,17 +33,6 @@ static inline TCase *heap_tests(const TTest *const *all, size_t n)
   tcase_set_timeout(tests, 60);
   for (size_t i = 0; i < n; i++) tcase_add_test(tests, all[i]);
   return tests;
-}
-
-static inline int run_heap_tests(const char *name, TCase *tests)
-{
-  Suite *suite = suite_create(name);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif

@@ -283,5 +283,5 @@ int main(void)
     stacks_of_equal_names_are_added_up, late_definition_counts_from_the_next_census, info_tables_are_named,
     addresses_are_kept_on_request, info_tables_that_come_late_are_used, info_table_map_is_bounded};
   TCase *tests = heap_tests(all, sizeof all / sizeof *all);
-  return run_heap_tests("heap: bands", tests);
+  return check_main("heap: bands", tests);
 }

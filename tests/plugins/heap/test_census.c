@@ -365,5 +365,5 @@ int main(void)
     top_is_right_for_any_order, bands_beyond_the_bound_are_added_up_and_counted, bands_not_seen_for_long_are_forgotten,
     churning_labels_do_not_pile_up, many_bands_are_warned_of_once};
   TCase *tests = heap_tests(all, sizeof all / sizeof *all);
-  return run_heap_tests("heap: censuses", tests);
+  return check_main("heap: censuses", tests);
 }

@@ -216,5 +216,5 @@ int main(void)
     program_is_told_in_part_after_a_while, malformed_records_are_counted, bad_options_are_refused};
   TCase *tests = heap_tests(all, sizeof all / sizeof *all);
   tcase_add_loop_test(tests, noise_is_survived, 0, 6);
-  return run_heap_tests("heap", tests);
+  return check_main("heap", tests);
 }

@@ -1,8 +1,8 @@
 /* The map of info tables: right, compact, bounded. And the cost centres, which share its strings. */
+#include "check_main.h"
 #include "cost_centres.h"
 #include "info_table.h"
 
-#include <check.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,7 +233,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("info tables");
   TCase *tests = tcase_create("map");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_set_timeout(tests, 120);
@@ -241,10 +240,5 @@ int main(void)
     million_entries_take_less_than_120_bytes_each, bound_is_kept_to_the_byte, freed_map_can_be_used_again,
     pool_keeps_strings_apart, cost_centres_are_redefined_only_if_they_change, deep_stack_is_cut_with_a_hash};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcase_add_test(tests, all[i]);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("info tables", tests);
 }

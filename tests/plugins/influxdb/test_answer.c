@@ -1,6 +1,6 @@
 /* What InfluxDB's answers mean: texts as 1.6.7, 1.8 and 2.x gave them. */
 #include "answer.h"
-#include <check.h>
+#include "check_main.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -120,7 +120,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("answer");
   TCase *tests = tcase_create("answer");
   tcase_add_test(tests, all_is_well);
   tcase_add_test(tests, a_page_is_not_an_influxdb);
@@ -129,10 +128,5 @@ int main(void)
   tcase_add_test(tests, what_somebody_has_to_repair);
   tcase_add_test(tests, what_passes);
   tcase_add_test(tests, texts_are_one_line);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return check_main("answer", tests);
 }

@@ -1,7 +1,7 @@
 /* deliver() against a server that is a function of the test: what is sent, in which pieces, and what is said. */
+#include "check_main.h"
 #include "deliver.h"
 #include "sink_host.h"
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,7 +357,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("deliver");
   TCase *tests = tcase_create("deliver");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, one_request_when_all_is_well);
@@ -377,10 +376,5 @@ int main(void)
   tcase_add_test(tests, options_are_checked);
   tcase_add_test(tests, an_empty_text_is_as_none);
   tcase_add_test(tests, a_missing_ca_file_is_said_at_the_start);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return check_main("deliver", tests);
 }

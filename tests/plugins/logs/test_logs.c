@@ -1,8 +1,8 @@
 /* The filter `logs`, whole, in a small host: what comes out for which events. */
 #include "../metric_host.h"
+#include "check_main.h"
 #include "escape.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,17 +169,11 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("logs");
   TCase *tests = tcase_create("filter");
   tcase_add_checked_fixture(tests, NULL, teardown);
   const TTest *const all[] = {each_kind_has_its_name, only_what_is_asked_for_is_read, nothing_left_is_an_error,
     thread_is_the_one_that_runs, body_is_text, body_is_cut_at_a_character, binary_messages_on_request,
     escapes_are_cut_whole, malformed_records_are_counted};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcase_add_test(tests, all[i]);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("logs", tests);
 }

@@ -1,8 +1,8 @@
 /* The sink `print` at the contract: what is in the file afterwards, and what a terminal is sent. */
+#include "check_main.h"
 #include "sink_host.h"
 #include "terminal.h"
 #include "text.h"
-#include <check.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -348,7 +348,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("print");
   TCase *tests = tcase_create("print");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, show_has_the_table_and_an_empty_line_at_the_end);
@@ -366,10 +365,5 @@ int main(void)
   tcase_add_test(tests, the_summary_is_bounded);
   tcase_add_test(tests, a_picture_is_cut_to_the_terminal);
   tcase_add_test(tests, cells_are_counted);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return check_main("print", tests);
 }

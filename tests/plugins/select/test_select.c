@@ -1,7 +1,7 @@
 /* Filter select: what passes, and what its options are told to be wrong. */
+#include "check_main.h"
 #include "fake_host.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +160,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("select");
   TCase *tests = tcase_create("select");
   tcase_add_test(tests, test_events);
   tcase_add_test(tests, test_capabilities);
@@ -169,10 +168,5 @@ int main(void)
   tcase_add_test(tests, test_all_must_hold);
   tcase_add_test(tests, test_what_it_wants);
   tcase_add_test(tests, test_wrong_options);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("select", tests);
 }

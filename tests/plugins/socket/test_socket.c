@@ -1,8 +1,8 @@
 /* The source `socket` at the contract, against sockets of the test's own. */
+#include "check_main.h"
 #include "resolver.h"
 #include "sink_host.h"
 #include <arpa/inet.h>
-#include <check.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -345,7 +345,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("socket");
   TCase *tests = tcase_create("socket");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_set_timeout(tests, 60);
@@ -365,10 +364,5 @@ int main(void)
   tcase_add_test(tests, a_reset_is_said);
   tcase_add_test(tests, addresses_are_parsed);
   tcase_add_test(tests, options_are_checked);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return check_main("socket", tests);
 }

@@ -1,8 +1,8 @@
 /* Filter sort against a stable sort of the whole, and its windows against hand-made streams. */
+#include "check_main.h"
 #include "random_events.h"
 #include "watermark.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <glob.h>
 #include <stdio.h>
@@ -292,7 +292,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("sort");
   TCase *tests = tcase_create("sort");
   if (getenv("EVPIPE_EVENTLOGS") && access(getenv("EVPIPE_EVENTLOGS"), R_OK) == 0)
     tcase_add_test(tests, test_real_logs);
@@ -310,10 +309,5 @@ int main(void)
   tcase_add_test(tests, test_a_file_that_can_not_be);
   tcase_add_test(tests, test_no_memory);
   tcase_set_timeout(tests, 200);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return check_main("sort", tests);
 }

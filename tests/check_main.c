@@ -1,0 +1,13 @@
+#include "check_main.h"
+#include <stdlib.h>
+
+int check_main(const char *name, TCase *tests)
+{
+  Suite *suite = suite_create(name);
+  suite_add_tcase(suite, tests);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,4 +1,5 @@
 #include "log.h"
+#include "userinfo.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -132,6 +133,7 @@ void log_line_v(enum log_level level, const char *node, const char *place, const
   char message[2048];
   struct line line = {.size = 0};
   vsnprintf(message, sizeof message, format, arguments);
+  userinfo_hide(message);
   if (atomic_load_explicit(&configured_format, memory_order_relaxed) == LOG_FORMAT_JSON)
     make_json(&line, level, node, place, message);
   else

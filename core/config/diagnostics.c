@@ -1,5 +1,6 @@
 #include "config/diagnostics.h"
 #include "config/excerpt.h"
+#include "userinfo.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,7 @@ static void add(
     return;
   }
   make_one_line(text);
+  userinfo_hide(text);
   diagnostics->kept[diagnostics->n_kept] =
     (struct diagnostic){.place = place, .warning = warning, .text = text, .order = diagnostics->n_kept};
   diagnostics->n_kept++;

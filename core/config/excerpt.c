@@ -1,4 +1,5 @@
 #include "config/excerpt.h"
+#include "userinfo.h"
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,8 @@ struct line {
   size_t size;
   unsigned number;
   unsigned secret; /* from this column on all is secret; 0: nothing is */
+  size_t word_end; /* of the word that was last looked at for an address with a user and password */
+  unsigned userinfo, userinfo_end; /* their columns; 0: there are none */
   struct cell cells[MAX_SHOWN];
   unsigned n;
   bool cut;
@@ -59,11 +62,16 @@ static size_t indent_of(const struct line *line)
   return indent;
 }
 
+static unsigned columns_in(const char *text, size_t size)
+{
+  unsigned columns = 0;
+  for (size_t i = 0; i < size; i++) columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+  return columns;
+}
+
 static unsigned column_of(const struct line *line, size_t offset)
 {
-  unsigned column = 1;
-  for (size_t i = 0; i < offset; i++) column += ((unsigned char)line->text[i] & 0xc0) != 0x80;
-  return column;
+  return 1 + columns_in(line->text, offset);
 }
 
 /* In a text that is none of YAML's. What is indented deeper than a secret's key, below it, goes on with it: a block of
@@ -122,9 +130,25 @@ static unsigned end_of_hidden(const struct place *place, unsigned line, unsigned
   return column >= from && column < to ? to : 0;
 }
 
+/* Of a text that is YAML the values are hidden as a whole: words are what stands in comments. */
+static void look_at_word(const struct excerpt *excerpt, struct line *line, size_t at, unsigned column)
+{
+  size_t begin, end, size = line->size - at;
+  if (at < line->word_end) return;
+  const char *word = line->text + at;
+  for (size_t i = 1; excerpt->understood && i < size; i++)
+    if (word[i] == ' ' || word[i] == '\t') size = i;
+  line->word_end = at + size;
+  line->userinfo = line->userinfo_end = 0;
+  if (!userinfo_find(word, size, &begin, &end)) return;
+  line->userinfo = column + columns_in(word, begin);
+  line->userinfo_end = column + columns_in(word, end);
+}
+
 static unsigned secret_end(const struct excerpt *excerpt, const struct line *line, unsigned column)
 {
   if (line->secret && column >= line->secret) return UINT32_MAX;
+  if (column >= line->userinfo && column < line->userinfo_end) return line->userinfo_end;
   for (size_t i = 0; i < excerpt->n_hidden; i++) {
     unsigned end = end_of_hidden(&excerpt->hidden[i], line->number, column);
     if (end) return end;
@@ -163,6 +187,7 @@ static void take_cells(const struct excerpt *excerpt, struct line *line, unsigne
 {
   unsigned column = 1;
   for (size_t at = 0; at < line->size && !line->cut;) {
+    look_at_word(excerpt, line, at, column);
     unsigned from = column, secret = secret_end(excerpt, line, column);
     size_t begin = at;
     do {

@@ -1,4 +1,5 @@
-/* excerpt.h: one line of a configuration with a caret under the place that is meant, and with *** for secrets.
+/* excerpt.h: one line of a configuration with a caret under the place that is meant, and with *** for secrets,
+ * the user and password within an address among them.
  *
  * A line that is too long is cut around the place. Tabs stay, so that the caret stands right; other control characters,
  * which could steer a terminal, become question marks.

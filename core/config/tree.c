@@ -2,6 +2,7 @@
 #include "config/excerpt.h"
 #include "config/file.h"
 #include "config/substitute.h"
+#include "userinfo.h"
 #include <ctype.h>
 #include <string.h>
 #include <yaml.h>
@@ -287,9 +288,13 @@ static void replace_variables(struct reader *reader, struct config_node *node)
   if (broken) node->kind = CONFIG_BROKEN;
 }
 
-/* What a key gives away as a secret, wherever it stands. A file's name is none. */
+/* What a key gives away as a secret, wherever it stands; a file's name is none. And every text with a user or password
+   within an address, all of it: what an escape or a line's end makes of it in the file is not to be guessed. */
 static void hide_secrets(struct diagnostics *diagnostics, const struct config_node *node)
 {
+  size_t begin, end;
+  if (node->kind == CONFIG_SCALAR && userinfo_find(node->text, strlen(node->text), &begin, &end))
+    diagnostics_hide(diagnostics, node->place);
   for (size_t i = 0; node->kind == CONFIG_SEQUENCE && i < node->n; i++) hide_secrets(diagnostics, &node->items[i]);
   for (size_t i = 0; node->kind == CONFIG_MAPPING && i < node->n; i++) {
     const struct config_node *key = &node->pairs[i].key, *value = &node->pairs[i].value;

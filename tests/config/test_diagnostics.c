@@ -139,6 +139,21 @@ START_TEST(secrets_of_what_is_not_understood)
 }
 END_TEST
 
+/* Whatever YAML makes of it, a comment included. The caret stands where the place is seen. */
+START_TEST(user_and_password_of_an_address)
+{
+  text_is("url: http://me:geheim@host:8086 # x\n");
+  diagnostics_set_understood(harness.diagnostics);
+  error_at(1, 33, 1, "behind it");
+  error_at(1, 6, 26, "at tcp://:ge@heim@h and ftp://host");
+  ck_assert_str_eq(config_harness_said(&harness),
+    "c.yaml:1:6: error: at tcp://***@h and ftp://host\n    1 | url: http://***@host:8086 # x\n"
+    "      |      ^~~~~~~~~~~~~~~~~~~~\n"
+    "c.yaml:1:33: error: behind it\n    1 | url: http://***@host:8086 # x\n"
+    "      |                           ^\n");
+}
+END_TEST
+
 START_TEST(no_more_than_a_hundred)
 {
   text_is("a\n");
@@ -191,6 +206,7 @@ int main(void)
   tcase_add_test(tests, long_lines_are_cut);
   tcase_add_test(tests, a_secret_is_three_stars);
   tcase_add_test(tests, secrets_of_what_is_not_understood);
+  tcase_add_test(tests, user_and_password_of_an_address);
   tcase_add_test(tests, no_more_than_a_hundred);
   tcase_add_test(tests, warnings_are_no_errors);
   tcase_add_test(tests, a_message_is_one_line);

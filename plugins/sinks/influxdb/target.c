@@ -38,12 +38,10 @@ static const char *wrong_with_url(const char *url)
   return wrong;
 }
 
-/* The line of an url with a password in it must not be shown: the error points at `password`, whose value is hidden, or at
-   the node. */
 static bool check_url(const struct target_options *options, struct evp_ctx *ctx)
 {
   if (strchr(options->url, '@'))
-    return refuse(ctx, "password", "the url has a user or password in it; write them into username and password");
+    return refuse(ctx, "url", "has a user or password in it; write them into username and password");
   const char *wrong = wrong_with_url(options->url);
   return !wrong || refuse(ctx, "url", wrong);
 }

@@ -67,19 +67,33 @@ bool clock_block(struct clock *clock, int64_t arrival, uint64_t end)
   return clock->known && compare(clock, arrival, lag);
 }
 
-int64_t clock_guess(const struct clock *clock, int64_t now, uint64_t newest_time)
+void clock_claim(struct clock *clock, uint64_t end)
 {
-  if (clock->known) return clock->epoch;
-  if (clock->live && clock->least_lag != INT64_MAX) return clock->least_lag;
-  uint64_t newest = clock->newest_block_end ? clock->newest_block_end : newest_time;
+  clock->claimed_block_end = end;
+}
+
+static int64_t epoch_of_newest(const struct clock *clock, int64_t now, uint64_t newest)
+{
   if (newest > INT64_MAX / 2) newest = 0;
   int64_t at = !clock->live && clock->modified ? clock->modified : now;
   return at - (int64_t)newest;
 }
 
+int64_t clock_guess(const struct clock *clock, int64_t now, uint64_t newest_time)
+{
+  if (clock->known) return clock->epoch;
+  if (clock->live && clock->least_lag != INT64_MAX) return clock->least_lag;
+  uint64_t newest = clock->newest_block_end ? clock->newest_block_end : newest_time;
+  return epoch_of_newest(clock, now, clock->claimed_block_end > newest ? clock->claimed_block_end : newest);
+}
+
 void clock_estimate(struct clock *clock, int64_t now, uint64_t newest_time)
 {
-  if (!clock->known) set_epoch(clock, clock_guess(clock, now, newest_time));
+  if (clock->known) return;
+  if (clock->live && clock->least_lag != INT64_MAX)
+    set_epoch(clock, clock->least_lag);
+  else
+    set_epoch(clock, epoch_of_newest(clock, now, clock->newest_block_end ? clock->newest_block_end : newest_time));
 }
 
 int64_t clock_raise(struct clock *clock, uint64_t event_time)

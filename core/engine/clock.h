@@ -28,6 +28,7 @@ struct clock {
   int64_t base_lag; /* the least lag that the epoch was checked against */
   int64_t window_begin, window_least; /* of the comparison under way */
   uint64_t newest_block_end;
+  uint64_t claimed_block_end; /* of the newest block, believed or not: good enough for a guess, which binds nobody */
   int64_t newest_stamp; /* greatest Unix time given out */
   int64_t floor; /* items up to here would run backwards: INT64_MIN: no change of epoch yet */
   uint64_t last_raised; /* event time of the item that was last lifted over the floor */
@@ -36,6 +37,8 @@ struct clock {
 
 void clock_init(struct clock *, bool live, int64_t modified);
 void clock_set_exact(struct clock *, int64_t epoch);
+/* A block says that it ends at `end`, which nothing else confirms so far. */
+void clock_claim(struct clock *, uint64_t end);
 /* A block that ends at event time `end` arrived at Unix time `arrival`. True: the epoch was moved (log it). */
 bool clock_block(struct clock *, int64_t arrival, uint64_t end);
 /* Makes do with an estimate; `now` and `newest_time` serve where no block has been seen. */

@@ -128,18 +128,18 @@ static void send_bytes(struct intake *intake, size_t end, const struct annotatio
 
 static void note_time(struct intake *intake, uint64_t monotonic)
 {
-  const struct eventlog_state *state = intake_state(intake);
-  uint64_t newest = state->newest_time > state->newest_block_end ? state->newest_time : state->newest_block_end;
+  uint64_t newest = intake_state(intake)->reached;
   if (newest <= intake->newest_time || newest > INT64_MAX / 2) return;
   intake->newest_time = newest;
   intake->newest_seen = monotonic;
 }
 
-static void keep_clock(struct intake *intake, uint64_t blocks_before)
+static void keep_clock(struct intake *intake, uint64_t end_before)
 {
   const struct eventlog_state *state = intake_state(intake);
-  if (state->blocks == blocks_before) return;
   struct clock *clock = flow_clock(intake->flow);
+  clock_claim(clock, state->last_block_end);
+  if (state->newest_block_end == end_before) return;
   int64_t before = clock->epoch;
   if (clock_block(clock, time_unix(), state->newest_block_end))
     node_log(intake->node, LOG_LEVEL_WARNING,
@@ -209,7 +209,7 @@ static struct eventlog_step decode_step(struct intake *intake, bool finish, stru
   }
   const uint8_t *data = reader->slab->data + reader->parsed;
   size_t size = reader->used - reader->parsed;
-  uint64_t blocks = intake_state(intake)->blocks;
+  uint64_t end_before = intake_state(intake)->newest_block_end;
   uint32_t room = is_paced(intake) ? PACED_EVENTS : DECODE_EVENTS;
   if (finish)
     eventlog_finish(eventlog, data, size, events, room, &step);
@@ -219,7 +219,7 @@ static struct eventlog_step decode_step(struct intake *intake, bool finish, stru
   reader->parsed += step.consumed;
   note_time(intake, time_monotonic());
   if (step.n) set_replay_clock(intake, events[0].time);
-  keep_clock(intake, blocks);
+  keep_clock(intake, end_before);
   if (step.n) flow_events(intake->flow, reader->slab, step.n, step.consumed, step.prologue);
   act_on(intake, &step);
   return step;

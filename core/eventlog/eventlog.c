@@ -231,6 +231,7 @@ static void run(struct eventlog *log, struct cursor *c)
   while (read_mode(log, c)) {}
   gap_flush(log, c);
   if (!log->settings.walk) log->state.events = 0;
+  if (log->state.header && !log->marker_length) log->state.reached = log->state.newest_time; /* no block says better */
   c->step->n = c->n;
   c->step->consumed = c->at;
   if (c->step->sync == NOWHERE) c->step->prologue_at_sync = definitions_seal(log);

@@ -66,8 +66,10 @@ struct eventlog_state {
   uint64_t first_damage; /* offset in the stream of the first, UINT64_MAX: none */
   const char *first_damage_text; /* what was wrong there, "event type 4711 is not declared" */
   uint64_t cut_bytes; /* after eventlog_finish: bytes of an incomplete item at the end */
-  uint64_t newest_time; /* greatest event time seen */
-  uint64_t newest_block_end; /* greatest end time of a block seen, 0: none yet */
+  uint64_t newest_time; /* greatest event time seen, and be it a damaged one */
+  uint64_t reached; /* event time that the stream has come to, as far as it is to be believed (reached.c) */
+  uint64_t newest_block_end; /* greatest end time of a block that is to be believed, 0: none yet */
+  uint64_t last_block_end; /* of the newest block, believed or not; 0: none yet */
   bool epoch_exact;
   int64_t epoch; /* Unix ns of event time 0, once epoch_exact */
   uint32_t dialect; /* of <evpipe/events.h> */

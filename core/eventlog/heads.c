@@ -71,7 +71,8 @@ void block_enter(struct eventlog *log, const struct marker *marker, uint64_t at)
 
 void block_leave(struct eventlog *log)
 {
-  uint64_t newest = log->state.newest_block_end;
+  const struct eventlog_state *state = &log->state;
+  uint64_t newest = state->newest_block_end > state->last_block_end ? state->newest_block_end : state->last_block_end;
   log->block = (struct block){.inside = false, .cap = EVP_NO_CAP, .latest = LATEST_TIME};
   if (newest) log->block.latest = newest + outside_tolerance;
 }

@@ -5,6 +5,7 @@
  *   kinds.c       what the header and the catalogue say of each type, made ready for the walk
  *   walk.c        the hot loop over plain records
  *   records.c     one record at a time: everything that the loop leaves alone
+ *   reached.c     how far the stream's clock has come
  *   heads.c       whether what lies at a place can be a record or a block
  *   resync.c      finds the next block after damage
  *   provenance.c  the true length of an info table record
@@ -83,6 +84,8 @@ struct eventlog {
   size_t header_consumed; /* bytes of it; a header that is not long stays unconsumed until it is complete */
   uint32_t marker_length; /* 24; 0: this stream has no blocks */
   struct block block;
+  uint64_t last_time; /* of the record that was read last */
+  uint64_t claimed; /* a time too late to be believed by itself; 0: there is none */
   char damage_text[160];
 
   struct record_kind kinds[256];
@@ -179,6 +182,10 @@ struct marker marker_read(const uint8_t *record);
 bool marker_is_sane(const struct eventlog *, const struct marker *);
 bool cap_is_sane(uint16_t cap);
 void block_enter(struct eventlog *, const struct marker *, uint64_t at);
+
+/* reached.c */
+void reached_block(struct eventlog *, const struct marker *);
+void reached_record(struct eventlog *, uint64_t time); /* the last one of a block */
 
 /* resync.c */
 void resync_begin(struct eventlog *, struct cursor *);

@@ -80,6 +80,7 @@ static bool give_up_record(
 static void count_record(struct eventlog *log, const struct record *record)
 {
   log->state.events++;
+  log->last_time = record->time;
   if (record->time > log->state.newest_time) log->state.newest_time = record->time;
 }
 
@@ -165,8 +166,7 @@ static void count_block(struct eventlog *log, struct cursor *c, const struct mar
 {
   log->state.blocks++;
   log->outside_told = false;
-  if (marker->end <= LATEST_TIME && marker->end > log->state.newest_block_end)
-    log->state.newest_block_end = marker->end;
+  reached_block(log, marker);
   if (c->step->sync != NOWHERE) return;
   c->step->sync = c->at;
   c->step->prologue_at_sync = definitions_seal(log);
@@ -195,7 +195,8 @@ static bool read_marker(struct eventlog *log, struct cursor *c, const struct rec
   note_marker(log, c, &marker, before.inside && before.end != UNKNOWN_END);
   count_block(log, c, &marker);
   struct record believed = *record;
-  if (believed.time > LATEST_TIME) believed.time = log->state.newest_time;
+  if (marker.begin > marker.end) believed.time = marker.end; /* one of them is damaged: the earlier one does no harm */
+  if (believed.time > LATEST_TIME) believed.time = log->state.reached;
   bool going = accept_record(log, c, &believed, record->length);
   if (!may_jump(log, &marker)) return going;
   log->skip_to = log->block.end;
@@ -326,6 +327,7 @@ static bool pass_block_end(struct eventlog *log, struct cursor *c)
   if (c->previous != NOWHERE) answer = look_across_block_end(log, c, c->previous, c->at, &header);
   if (answer == ANSWER_WAIT) return wait_for_head(log, c);
   if (answer == ANSWER_YES) return restart_within(log, c, header);
+  reached_record(log, log->last_time);
   block_leave(log);
   c->previous = NOWHERE;
   return true;

@@ -100,4 +100,5 @@ void walk_plain_records(struct eventlog *log, struct cursor *c)
   c->n = (uint32_t)((struct evp_event *)room - c->events);
   log->state.events += most - left;
   log->state.newest_time = last > newest ? last : newest;
+  log->last_time = last;
 }

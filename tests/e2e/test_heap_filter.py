@@ -4,6 +4,8 @@
 Each log: bands, bytes and Unix times are exactly those of tests/reference/eventlog.py; what comes beyond them is what the filter
 takes back at the end of the stream, and ghc_program_info.
 """
+import os
+
 import harness  # first: it finds the other modules
 
 import eventlog
@@ -160,6 +162,35 @@ class Heap(harness.Case):
         found = self.compare(self.made(log))
         self.assertIn("incomplete", self.err)
         self.assertEqual([point["value"] for point in found if point["labels"].get("band") == "THUNK"], [8, 9, 0])
+
+    def test_a_damaged_time_moves_no_other(self):
+        """No clock in the stream: points are dated by the newest block's end. One flipped bit of one time must not date them all."""
+        log = writer.Log()
+        log.profile(7)
+        for number in range(1, 6):
+            log.census(number * 10**9, [("THUNK", number)])
+            log.block()
+        path = self.made(log)
+        sound_log = path.read_bytes()
+
+        def dated(offset, bit):
+            damaged = bytearray(sound_log)
+            damaged[offset] ^= bit
+            path.write_bytes(damaged)
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+            found = self.points(path, expect_status=(0, 3))
+            self.assertLess(max(point["time"] for point in found), 1_700_000_002 * 10**9)  # what is taken back, too
+            return [(point["time"], point["value"]) for point in found if point["name"] == CENSUS and point["value"]]
+
+        sound = dated(0, 0)
+        self.assertEqual([value for _, value in sound], [1, 2, 3, 4, 5])
+        self.assertEqual({time // 10**11 for time, _ in sound}, {17_000_000 - 1})
+        at = len(sound_log) - 2 - sum(map(len, log.blocks))
+        for block in log.blocks[:5]:
+            for offset in (2, 14):  # where its begin and its end stand
+                self.assertEqual(dated(at + offset, 0x20), sound, (at, offset))
+            self.assertLess(set(dated(at + 24 + 2, 0x20)), set(sound) | {at})  # of its first record: a census is lost
+            at += len(block)
 
     def test_labels_at_the_edges(self):
         log = writer.Log()

@@ -1,5 +1,6 @@
 #include "config/options.h"
 #include "config/units.h"
+#include "config/words.h"
 #include "log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +61,16 @@ static bool set_choice(const struct evp_option *option, int *member, const char 
   return false;
 }
 
+static bool set_list(
+  struct config_memory *memory, const struct evp_option *option, struct evp_strings *member, const char *text)
+{
+  if (option->flags & EVP_SPLIT) return !split_words(memory, text, member);
+  const char **items = config_alloc(memory, sizeof *items);
+  items[0] = config_string(memory, text, strlen(text));
+  *member = (struct evp_strings){items, 1};
+  return true;
+}
+
 static bool set_scalar(struct config_memory *memory, const struct evp_option *option, void *member, const char *text)
 {
   switch (option->type) {
@@ -79,12 +90,8 @@ static bool set_scalar(struct config_memory *memory, const struct evp_option *op
     return true;
   case EVP_T_CHOICE:
     return set_choice(option, member, text);
-  case EVP_T_STRINGS: {
-    const char **items = config_alloc(memory, sizeof *items);
-    items[0] = config_string(memory, text, strlen(text));
-    *(struct evp_strings *)member = (struct evp_strings){items, 1};
-    return true;
-  }
+  case EVP_T_STRINGS:
+    return set_list(memory, option, member, text);
   default:
     return false;
   }
@@ -144,6 +151,16 @@ static bool bind_strings(const struct binding *binding, const struct evp_option 
   }
   *member = (struct evp_strings){items, value->n};
   return ok;
+}
+
+/* A scalar that is to be split into words. */
+static bool bind_words(const struct binding *binding, const struct evp_option *option, struct evp_strings *member,
+  const struct config_node *value)
+{
+  const char *problem = split_words(binding->memory, value->text, member);
+  if (!problem) return true;
+  diagnostics_error(binding->diagnostics, value->place, "%s: '%s' %s", binding->who, option->key, problem);
+  return false;
 }
 
 static bool bind_map(const struct binding *binding, const struct evp_option *option, struct evp_map *member,
@@ -222,6 +239,7 @@ static bool bind_value(
     return bind_map(binding, option, member, value);
   case EVP_T_STRINGS:
     if (value->kind != CONFIG_SCALAR) return bind_strings(binding, option, member, value);
+    if (option->flags & EVP_SPLIT) return bind_words(binding, option, member, value);
     break;
   case EVP_T_SECRET:
     if (value->kind == CONFIG_MAPPING) return bind_secret_file(binding, option, member, value);

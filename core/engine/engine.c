@@ -213,21 +213,33 @@ static int block_signals(void)
   sigaddset(&handled, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &handled, NULL);
   signal(SIGPIPE, SIG_IGN);
+  signal(
+    SIGCHLD, SIG_DFL); /* ignored, as some parents leave it, it would take away the statuses of programs we start */
   return signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* True: one of the signals that end it came. */
-static bool take_signals(int fd)
+static void stop_lanes(struct engine *engine, int signal)
+{
+  atomic_store(&engine->stop_signal, signal);
+  atomic_fetch_add(&engine->stop_requests, 1);
+  engine_wake_lanes(engine);
+}
+
+/* True: one of the signals that end it came, and the lanes were told. The terminal's Ctrl-C (SI_KERNEL) reached a program
+   that a source started as well: it would take a second one for a second Ctrl-C. */
+static bool take_signals(struct engine *engine, int fd)
 {
   struct signalfd_siginfo info;
-  bool end = false;
+  int signal = -1;
   while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
     if (info.ssi_signo == SIGHUP)
       log_line(LOG_LEVEL_INFO, NULL, NULL, "SIGHUP: the configuration is not read again in this version; ignored");
     else
-      end = true;
+      signal = info.ssi_code == SI_KERNEL ? 0 : (int)info.ssi_signo;
   }
-  return end;
+  if (signal < 0) return false;
+  stop_lanes(engine, signal);
+  return true;
 }
 
 static bool wait_for_news(struct engine *engine, int signal_fd, uint64_t deadline)
@@ -236,7 +248,7 @@ static bool wait_for_news(struct engine *engine, int signal_fd, uint64_t deadlin
   poll(polled, 2, time_poll_timeout(deadline));
   eventfd_t ignored;
   eventfd_read(engine->wake_fd, &ignored);
-  return take_signals(signal_fd);
+  return take_signals(engine, signal_fd);
 }
 
 static bool sources_are_done(const struct engine *engine)
@@ -257,6 +269,16 @@ static bool sinks_are_gone(const struct engine *engine)
     if (node->sink && !atomic_load(&node->failed) && !atomic_load(&node->ended)) return false;
   }
   return true;
+}
+
+/* A program that evpipe started goes on, read to nowhere, when there is no sink any more. */
+static bool some_source_ends_first(const struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    const struct node *node = &engine->nodes[i];
+    if (node->source && source_ends_first(node->source) && !atomic_load(&node->source_done)) return true;
+  }
+  return false;
 }
 
 static uint64_t progress(const struct engine *engine)
@@ -288,12 +310,6 @@ static void close_sinks(struct engine *engine)
 {
   for (unsigned i = 0; i < engine->n_nodes; i++)
     if (engine->nodes[i].sink) sink_close(engine->nodes[i].sink);
-}
-
-static void stop_lanes(struct engine *engine)
-{
-  atomic_store(&engine->stopping, true);
-  engine_wake_lanes(engine);
 }
 
 static void abandon(struct engine *engine)
@@ -334,7 +350,6 @@ static bool drain(struct engine *engine, int signal_fd, bool by_signal)
 /* Ends all threads without more ado. A plugin that never comes back must not keep the process. */
 static void end_threads(struct engine *engine)
 {
-  stop_lanes(engine);
   abandon(engine);
   uint64_t deadline = time_monotonic() + GRACE;
   bool over = true;
@@ -364,11 +379,11 @@ static void run(struct engine *engine, int signal_fd)
 {
   bool by_signal = false;
   notify_service_manager("READY=1");
-  while (!by_signal && !sources_are_done(engine) && !sinks_are_gone(engine))
+  while (!by_signal && !sources_are_done(engine) && (!sinks_are_gone(engine) || some_source_ends_first(engine)))
     by_signal = wait_for_news(engine, signal_fd, UINT64_MAX);
   if (by_signal) log_line(LOG_LEVEL_INFO, NULL, NULL, "stopping: what was read is delivered first");
   notify_service_manager("STOPPING=1");
-  stop_lanes(engine);
+  if (!by_signal) stop_lanes(engine, 0);
   if (drain(engine, signal_fd, by_signal)) return;
   log_line(LOG_LEVEL_ERROR, NULL, NULL, "the shutdown timeout is over: what is not delivered is dropped");
   engine_status(engine, STATUS_NODE_FAILED);
@@ -379,7 +394,7 @@ static int exit_status(const struct engine *engine)
 {
   switch ((enum engine_status_rank)atomic_load(&engine->status)) {
   case STATUS_DONE:
-    return 0;
+    return atomic_load(&engine->program_status);
   case STATUS_INPUT_DAMAGED:
     return 3;
   case STATUS_NODE_FAILED:

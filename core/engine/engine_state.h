@@ -24,7 +24,9 @@ struct engine {
   unsigned n_lanes;
   atomic_int status; /* enum engine_status_rank */
   atomic_uint lanes_running;
-  atomic_bool stopping; /* lanes read no more */
+  atomic_int program_status; /* evp_exit_status(): what to exit with if `status` has nothing to say */
+  atomic_uint stop_requests; /* each is told to the sources once */
+  atomic_int stop_signal; /* of the last request, as evp_plugin.interrupt is told of it */
   atomic_bool live; /* a live stream was connected: totals at the end are worth a line */
   atomic_bool abandoned; /* the time is up: lanes leave everything as it is */
   int wake_fd; /* eventfd: something for the main thread to look at */

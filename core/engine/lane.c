@@ -108,15 +108,21 @@ static bool all_done(const struct lane *lane)
   return true;
 }
 
+static void pass_on_requests(struct lane *lane, unsigned *told)
+{
+  unsigned requests = atomic_load(&lane->engine->stop_requests);
+  if (requests == *told) return;
+  *told = requests;
+  int signal = atomic_load(&lane->engine->stop_signal);
+  for (unsigned i = 0; i < lane->n_sources; i++) source_interrupt(lane->sources[i], signal);
+}
+
 static void lane_main(void *argument)
 {
   struct lane *lane = argument;
-  bool told = false;
+  unsigned told = 0;
   while (!all_done(lane) && !atomic_load(&lane->engine->abandoned)) {
-    if (atomic_load(&lane->engine->stopping) && !told) {
-      for (unsigned i = 0; i < lane->n_sources; i++) source_stop_reading(lane->sources[i]);
-      told = true;
-    }
+    pass_on_requests(lane, &told);
     for (unsigned i = 0; i < lane->n_sources; i++) {
       struct lane_watch *watched = &lane->watches[i];
       source_turn(lane->sources[i], watched->readable || watched->always);
@@ -124,6 +130,7 @@ static void lane_main(void *argument)
     }
     if (!all_done(lane)) wait_for_work(lane);
   }
+  pass_on_requests(lane, &told); /* of a second signal, which also ended the loop */
   atomic_fetch_sub(&lane->engine->lanes_running, 1);
   engine_wake(lane->engine);
 }

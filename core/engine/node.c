@@ -211,6 +211,12 @@ void evp_source_recorded(struct evp_ctx *ctx, int64_t modified)
   ctx->modified = modified;
 }
 
+void evp_exit_status(struct evp_ctx *ctx, int status)
+{
+  int none = 0;
+  atomic_compare_exchange_strong(&ctx->node->engine->program_status, &none, status & 0xff);
+}
+
 /* ---------------------------------------------------------------------------------------------------- series */
 
 /* Open addressing, deletion by shifting back; a power of two, at most two thirds full. */

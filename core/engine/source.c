@@ -15,7 +15,7 @@
 
 enum source_state {
   SOURCE_WAITING, /* until retry_at, then connects */
-  SOURCE_CONNECTING, /* its fd will become writable */
+  SOURCE_CONNECTING, /* its fd will become readable or writable */
   SOURCE_OPEN,
   SOURCE_ENDING, /* the stream is over; its flow ends */
   SOURCE_DONE
@@ -27,6 +27,7 @@ struct source {
   struct evp_ctx *ctx;
   enum source_state state;
   bool started, stopping;
+  bool interrupted; /* its producer was asked to end: wherever that leaves the stream is no fault of the input */
   int fd; /* -1: always ready, or not connected */
   uint64_t connections; /* calls of connect() */
   bool connected; /* disconnect() is owed */
@@ -34,7 +35,7 @@ struct source {
   struct intake intake; /* the stream that is open, if any */
   bool blocked; /* waits for room in a queue, or for held-back events to go out */
   bool input_over; /* no more bytes of this connection; then the rest in the slab ends with the stream */
-  bool empty; /* the last connection gave no byte */
+  bool empty; /* the last connection gave no byte, or there was none */
   bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
   bool prologue_wanted, census_wanted;
   struct silence silence;
@@ -48,6 +49,7 @@ struct source *source_new(struct node *node, struct evp_ctx *ctx)
   source->plugin = node->plugin;
   source->ctx = ctx;
   source->fd = -1;
+  source->empty = true;
   intake_init(&source->intake, node);
   return source;
 }
@@ -143,7 +145,7 @@ static void become_open(struct source *source, int fd)
 /* It will never come again. If what it gave was damaged, that was the input's fault and not a live stream's fate. */
 static void end_by_itself(struct source *source)
 {
-  if (source->empty && !source->stopping) {
+  if (source->empty && !source->stopping && !source->interrupted) {
     node_log(source->node, LOG_LEVEL_ERROR, "empty: no eventlog header");
     source->damaged = true;
   }
@@ -230,7 +232,8 @@ static void begin_ending(struct source *source)
 {
   if (!source->intake.restart) intake_exhaust(&source->intake);
   /* Stopped by us, a stream ends wherever we stood: that is no fault of the input. */
-  if (intake_judge(&source->intake, source->stopping && !source->input_over)) source->damaged = true;
+  bool stopped = source->interrupted || (source->stopping && !source->input_over);
+  if (intake_judge(&source->intake, stopped)) source->damaged = true;
   source->state = SOURCE_ENDING;
 }
 
@@ -383,7 +386,7 @@ int source_fd(const struct source *source, uint32_t *events, uint64_t *connectio
     if (source->ctx->watched >= 0) *events = EPOLLIN;
     return source->ctx->watched;
   }
-  if (source->state == SOURCE_CONNECTING) *events = EPOLLOUT;
+  if (source->state == SOURCE_CONNECTING) *events = EPOLLIN | EPOLLOUT;
   if (source->state == SOURCE_OPEN && !source->blocked && !source->intake.due) *events = EPOLLIN;
   return source->fd;
 }
@@ -405,9 +408,19 @@ uint64_t source_deadline(const struct source *source)
   return silence < deadline ? silence : deadline;
 }
 
-void source_stop_reading(struct source *source)
+void source_interrupt(struct source *source, int signal)
 {
-  source->stopping = true;
+  if (source->state == SOURCE_DONE) return;
+  bool goes_on = source_ends_first(source) && source->plugin->interrupt(source->ctx->self, signal) == EVP_OK;
+  if (goes_on)
+    source->interrupted = true;
+  else
+    source->stopping = true;
+}
+
+bool source_ends_first(const struct source *source)
+{
+  return source->plugin->interrupt != NULL;
 }
 
 static bool wants_census(const struct node *node)

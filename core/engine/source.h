@@ -21,7 +21,9 @@ void source_turn(struct source *, bool readable);
 int source_fd(
   const struct source *, uint32_t *events, uint64_t *connection); /* connection: differs for each call of connect() */
 uint64_t source_deadline(const struct source *);
-void source_stop_reading(struct source *); /* the next turns end its stream */
+/* evpipe is to stop: the next turns end its stream, or its producer is asked to end first (evp_plugin.interrupt). */
+void source_interrupt(struct source *, int signal);
+bool source_ends_first(const struct source *); /* [any] it has a producer of its own, which ends before it does */
 bool source_is_done(const struct source *);
 bool source_has_items(const struct source *); /* emits items at ticks, by itself, for ever */
 

@@ -251,6 +251,9 @@ void evp_source_can_wait(struct evp_ctx *, bool);
 /* In connect, sources: what comes was recorded, its time is not now. `modified` is the Unix time in ns at which the
    recording was last written, 0 if that is not known. Without a call the stream is live. */
 void evp_source_recorded(struct evp_ctx *, int64_t modified);
+/* [any] Sources that run a program: what it ended with. evpipe exits with it, 0 to 255, if its own status is 0; of several
+   the first that is not 0. */
+void evp_exit_status(struct evp_ctx *, int status);
 /* Filters: events that came too late to be put in order, and were passed on out of order. */
 void evp_late(struct evp_ctx *, uint64_t events);
 
@@ -322,7 +325,10 @@ enum evp_option_type {
   EVP_T_MAP,
   EVP_T_GROUP
 };
-enum evp_option_flag { EVP_REQUIRED = 1 };
+enum evp_option_flag {
+  EVP_REQUIRED = 1,
+  EVP_SPLIT = 2 /* EVP_T_STRINGS: a scalar is split into words as a shell would (quotes, backslashes, no expansion) */
+};
 
 struct evp_strings {
   const char *const *items;
@@ -378,6 +384,9 @@ typedef const char *evp_string_;
 #define EVP_CHOICE(o, m, v, h, choices) EVP_OPTION_(o, m, EVP_T_CHOICE, int, 0, v, h, choices)
 #define EVP_STRINGS(o, m, h) \
   EVP_OPTION_(o, m, EVP_T_STRINGS, struct evp_strings, 0, NULL, h, NULL) /* a scalar is a list of one */
+/* A scalar is split into words as a shell would, the items of a list are taken as they are. */
+#define EVP_WORDS_REQUIRED(o, m, h) \
+  EVP_OPTION_(o, m, EVP_T_STRINGS, struct evp_strings, EVP_REQUIRED | EVP_SPLIT, NULL, h, NULL)
 #define EVP_MAP(o, m, h) EVP_OPTION_(o, m, EVP_T_MAP, struct evp_map, 0, NULL, h, NULL)
 #define EVP_GROUP(o, m, table, h) \
   { \
@@ -394,10 +403,13 @@ typedef const char *evp_string_;
   create        go on        -                       -                               -               configuration error, exit 2
   start         go on        -                       -                               -               exit 1
   connect       a stream     never again: all done   *fd < 0: back off; else call    -               back off, counted
-                begins                               again when *fd is writable
+                begins                               again when *fd is readable
+                                                     or writable
   read          *size > 0    this stream is over;    nothing there: poll fd          -               stream over, counted
                              disconnect, connect
   send          sent whole   -                       try when writable               not possible    stream over
+  interrupt     go on        read no more: the       -                               -               read no more
+                reading      stream ends here
   emit          go on        no more items, ever     -                               -               node fails
   map tick end  go on        -                       not all is emitted: more() is   -               node fails for this stream
   more                                               called when there is room
@@ -459,6 +471,13 @@ struct evp_plugin {
   enum evp_status (*encode)(void *self, const struct evp_batch *batch, struct evp_buf *message);
   enum evp_status (*seal)(void *self, struct evp_buf *message);
   enum evp_status (*deliver)(void *self, const struct evp_message *message, struct evp_delivery *result);
+
+  /* A source of bytes whose producer is to end first, such as a program that it started: evpipe is asked to stop. `signal`
+     is SIGINT or SIGTERM, to be passed on, or 0 if the terminal has sent it to every process of evpipe's group already.
+     After OK the source is read on until it ends by itself, or the time for that (shutdown_timeout) is over. Called
+     again for a further signal, beside the last reads. Such a source is also read to its end when no sink is left. Without
+     it reading stops at once. */
+  enum evp_status (*interrupt)(void *self, int signal);
 };
 
 extern EVP_EXPORT const struct evp_plugin evp_plugin_entry; /* the one symbol of a plugin */

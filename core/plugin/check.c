@@ -46,6 +46,7 @@ static void check_source(struct complaint *complaint, const struct evp_plugin *p
     if (plugin->emits & ~(uint32_t)(EVP_METRICS | EVP_LOGS) || !plugin->emits)
       complain(complaint, "a source with emit() emits metrics or logs");
     if (plugin->connect || plugin->read) complain(complaint, "a source has emit(), or connect() and read(), not both");
+    if (plugin->interrupt) complain(complaint, "a source with emit() has no interrupt()");
     return;
   }
   check_needs(complaint, "connect", plugin->connect);

@@ -67,7 +67,8 @@ AT(evp_plugin, select, 160);
 AT(evp_plugin, more, 184);
 AT(evp_plugin, stream_begin, 192);
 AT(evp_plugin, deliver, 248);
-CHECK(sizeof(struct evp_plugin) == 256);
+AT(evp_plugin, interrupt, 256);
+CHECK(sizeof(struct evp_plugin) == 264);
 #endif
 
 struct mine {

@@ -271,14 +271,18 @@ static bool sinks_are_gone(const struct engine *engine)
   return true;
 }
 
-/* A program that evpipe started goes on, read to nowhere, when there is no sink any more. */
-static bool some_source_ends_first(const struct engine *engine)
+/* When there is no sink any more; but what a source started goes on, and is read to its end. */
+static bool may_leave_sources(const struct engine *engine, bool *told)
 {
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     const struct node *node = &engine->nodes[i];
-    if (node->source && source_ends_first(node->source) && !atomic_load(&node->source_done)) return true;
+    if (!node->source || !source_ends_first(node->source) || atomic_load(&node->source_done)) continue;
+    if (!*told)
+      log_line(LOG_LEVEL_INFO, node->config->name, node->config->place, "no sink is left; it is read to its end");
+    *told = true;
+    return false;
   }
-  return false;
+  return true;
 }
 
 static uint64_t progress(const struct engine *engine)
@@ -377,9 +381,9 @@ static void report(struct engine *engine)
 
 static void run(struct engine *engine, int signal_fd)
 {
-  bool by_signal = false;
+  bool by_signal = false, told = false;
   notify_service_manager("READY=1");
-  while (!by_signal && !sources_are_done(engine) && (!sinks_are_gone(engine) || some_source_ends_first(engine)))
+  while (!by_signal && !sources_are_done(engine) && !(sinks_are_gone(engine) && may_leave_sources(engine, &told)))
     by_signal = wait_for_news(engine, signal_fd, UINT64_MAX);
   if (by_signal) log_line(LOG_LEVEL_INFO, NULL, NULL, "stopping: what was read is delivered first");
   notify_service_manager("STOPPING=1");

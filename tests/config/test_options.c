@@ -18,7 +18,7 @@ struct all {
   uint64_t size, wait;
   const char *text, *secret, *needed;
   int choice;
-  struct evp_strings list;
+  struct evp_strings list, words;
   struct evp_map map;
   struct inner group;
 };
@@ -34,6 +34,7 @@ static const struct evp_option options[] = {EVP_BOOL(struct all, truth, "true", 
   EVP_MAP(struct all, map, "A map."), EVP_GROUP(struct all, group, inner_options, "A group."), EVP_OPTIONS_END};
 static const struct evp_option required_options[] = {
   EVP_STRING_REQUIRED(struct all, needed, "What is needed."), EVP_OPTIONS_END};
+static const struct evp_option words_options[] = {EVP_WORDS_REQUIRED(struct all, words, "Words."), EVP_OPTIONS_END};
 static const char *const later[] = {"soon", NULL};
 
 static struct config_harness harness;
@@ -103,6 +104,51 @@ START_TEST(a_scalar_is_a_list_of_one)
   ck_assert_str_eq(all.list.items[0], "single");
   ck_assert(bind(options, "list: []\n", false));
   ck_assert_uint_eq(all.list.n, 0);
+}
+END_TEST
+
+/* A text in YAML, and its words in brackets as a shell has them (dash -c 'printf "[%s]" TEXT', but for what it expands). */
+static const struct words {
+  const char *text, *words;
+} words[] = {
+  {"words: a", "[a]"},
+  {"words: '  a   b '", "[a][b]"},
+  {"words: ''", ""},
+  {"words: |\n  a\tb\n  c\n", "[a][b][c]"},
+  {"words: |\n  a \\\n   b\\\n  c\n", "[a][bc]"},
+  {"words: |\n  'a b' 'c'd'' ''\n", "[a b][cd][]"},
+  {"words: |\n  \"a  b\" \"\" x\"y'z\"\n", "[a  b][][xy'z]"},
+  {"words: |\n  a\\ b \\\" \\' \\\\ \\c\n", "[a b][\"]['][\\][c]"},
+  {"words: |\n  \"\\\" \\\\ \\$ \\` \\a\" '\\'\n", "[\" \\ $ ` \\a][\\]"},
+  {"words: |\n  \"a\\\n  b\"\n", "[ab]"},
+  {"words: |\n  $HOME ~ * $(x) `x` a|b ; > #c !d {e}\n",
+    "[$HOME][~][*][$(x)][`x`][a|b][;][>][#c][!d][{e}]"}, /* nothing is expanded */
+  {"words: [a b, '\"c', '']", "[a b][\"c][]"}, /* a list is taken as it is */
+  {"words: [a b]", "[a b]"},
+};
+
+START_TEST(a_scalar_is_split_into_words)
+{
+  char said[256] = "";
+  ck_assert(bind(words_options, words[_i].text, false));
+  for (size_t i = 0; i < all.words.n; i++) {
+    size_t used = strlen(said);
+    snprintf(said + used, sizeof said - used, "[%s]", all.words.items[i]);
+  }
+  ck_assert_str_eq(said, words[_i].words);
+}
+END_TEST
+
+START_TEST(words_without_an_end)
+{
+  static const struct words wrong_words[] = {
+    {"words: 'a \"b'", "1:8: error: sink 'it': 'words' has a double quote that is not closed\n"},
+    {"words: a 'b", "1:8: error: sink 'it': 'words' has a single quote that is not closed\n"},
+    {"words: a\"b\\\"", "1:8: error: sink 'it': 'words' has a double quote that is not closed\n"},
+    {"words: a\\", "1:8: error: sink 'it': 'words' ends with a backslash that quotes nothing\n"},
+    {"words: {a: b}", "1:8: error: sink 'it': 'words' must be one value, or a list of them in [ ]\n"}};
+  ck_assert(!bind(words_options, wrong_words[_i].text, false));
+  ck_assert_msg(strstr(config_harness_said(&harness), wrong_words[_i].words), "%s", config_harness_said(&harness));
 }
 END_TEST
 
@@ -229,6 +275,8 @@ int main(void)
   tcase_add_test(tests, defaults);
   tcase_add_test(tests, values);
   tcase_add_test(tests, a_scalar_is_a_list_of_one);
+  tcase_add_loop_test(tests, a_scalar_is_split_into_words, 0, sizeof words / sizeof *words);
+  tcase_add_loop_test(tests, words_without_an_end, 0, 5);
   tcase_add_loop_test(tests, errors, 0, sizeof wrongs / sizeof *wrongs);
   tcase_add_test(tests, what_is_required);
   tcase_add_test(tests, lenient_where_the_plugin_is_not_known);

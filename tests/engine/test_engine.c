@@ -5,8 +5,10 @@
 #include "log.h"
 #include <evpipe/events.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------------------------------ a log, made by hand */
@@ -441,6 +443,89 @@ START_TEST(a_live_stream_is_estimated_when_it_has_no_clock)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------ a source whose producer ends first */
+
+static int patient_signal; /* as interrupt() was told it; -1: not called */
+static unsigned patient_calls;
+static enum evp_status patient_answer;
+
+struct patient {
+  struct source source;
+  int fd;
+};
+
+static enum evp_status patient_connect(void *self, int *fd)
+{
+  struct patient *patient = self;
+  enum evp_status status = source_connect(self, fd);
+  if (status != EVP_OK) return status;
+  *fd = patient->fd = eventfd(1, EFD_CLOEXEC); /* readable */
+  return EVP_OK;
+}
+
+/* When half of it is read a signal comes; the rest is there only after that. */
+static enum evp_status patient_read(void *self, uint8_t *buffer, size_t *size)
+{
+  struct patient *patient = self;
+  eventfd_t value;
+  if (patient->source.at < input.size / 2 || patient_calls) return source_read(self, buffer, size);
+  eventfd_read(patient->fd, &value);
+  kill(getpid(), SIGTERM);
+  return EVP_AGAIN;
+}
+
+static enum evp_status patient_interrupt(void *self, int signal)
+{
+  struct patient *patient = self;
+  patient_signal = signal;
+  patient_calls++;
+  eventfd_write(patient->fd, 1);
+  evp_exit_status(patient->source.ctx, 0);
+  evp_exit_status(patient->source.ctx, 42);
+  evp_exit_status(patient->source.ctx, 43);
+  return patient_answer;
+}
+
+static void patient_disconnect(void *self)
+{
+  close(((struct patient *)self)->fd);
+}
+
+static int run_patient(enum evp_status answer)
+{
+  struct evp_plugin plugin = source_plugin;
+  struct pipeline_edge events = {0, EVP_EVENTS};
+  plugin.instance_size = sizeof(struct patient);
+  plugin.connect = patient_connect;
+  plugin.read = patient_read;
+  plugin.interrupt = patient_interrupt;
+  plugin.disconnect = patient_disconnect;
+  struct pipeline_node nodes[] = {node(EVP_SOURCE, "app", &plugin), node(EVP_SINK, "out", &sink_plugin)};
+  take(nodes, 1, &events);
+  input_live = true;
+  input_cut = 1000;
+  patient_signal = -1;
+  patient_answer = answer;
+  return run(nodes, 2);
+}
+
+START_TEST(a_source_that_passes_a_signal_on_is_read_to_its_end)
+{
+  ck_assert_int_eq(run_patient(EVP_OK), 42);
+  ck_assert_int_eq(patient_signal, SIGTERM);
+  ck_assert_uint_eq(patient_calls, 1);
+  ck_assert_uint_ge(seen[0].events, SIZES);
+}
+END_TEST
+
+START_TEST(a_source_that_does_not_is_read_no_more)
+{
+  ck_assert_int_eq(run_patient(EVP_END), 42);
+  ck_assert_uint_eq(patient_calls, 1);
+  ck_assert_uint_lt(seen[0].events, SIZES);
+}
+END_TEST
+
 START_TEST(messages_are_delivered)
 {
   struct pipeline_edge sizes = {0, EVP_EVENTS}, metrics = {1, EVP_METRICS};
@@ -466,6 +551,8 @@ int main(void)
   tcase_add_test(tests, a_cut_file_is_3_and_a_cut_connection_is_not_a_files_fault);
   tcase_add_test(tests, nothing_is_3);
   tcase_add_test(tests, a_live_stream_is_estimated_when_it_has_no_clock);
+  tcase_add_test(tests, a_source_that_passes_a_signal_on_is_read_to_its_end);
+  tcase_add_test(tests, a_source_that_does_not_is_read_no_more);
   tcase_add_test(tests, messages_are_delivered);
   return check_main("engine", tests);
 }

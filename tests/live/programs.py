@@ -13,16 +13,16 @@ CHROOT = pathlib.Path(harness.os.environ.get("EVPIPE_GHC_CHROOT") or harness.BUI
 FLAGS = ["-v0", "-O1", "-threaded", "-rtsopts"]
 
 
-def compile_in(folder, command):
+def compile_in(folder, command, program="oddball", sources=SOURCES):
     """Builds anew when a source is newer than the program; one test at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "oddball"
+    program = folder / program
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        newest = max((LIVE / source).stat().st_mtime for source in SOURCES)
+        newest = max((LIVE / source).stat().st_mtime for source in sources)
         if program.exists() and program.stat().st_mtime > newest:
             return program
-        for source in SOURCES:
+        for source in sources:
             shutil.copy(LIVE / source, folder)
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode == 77:
@@ -32,10 +32,20 @@ def compile_in(folder, command):
     return program
 
 
-def debian_12():
-    """The command of a program built with the machine's own GHC, which must be 9.0."""
+def need_ghc():
     if not shutil.which("ghc"):
         harness.skip("ghc is not installed")
+
+
+def chatter(name, *flags):
+    """tests/live/Chatter.hs built with the machine's own GHC (0.4 s) and these flags."""
+    need_ghc()
+    return compile_in(harness.BUILD / ("live-" + name), ["ghc", "-v0", *flags, "Chatter.hs", "-o", name], name, ("Chatter.hs",))
+
+
+def debian_12():
+    """The command of a program built with the machine's own GHC, which must be 9.0."""
+    need_ghc()
     version = subprocess.run(["ghc", "--numeric-version"], capture_output=True, text=True, check=True).stdout.strip()
     if not re.match(r"9\.0\.", version):
         harness.skip(f"ghc is {version}, not 9.0")

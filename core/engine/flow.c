@@ -316,26 +316,28 @@ void flow_events(struct flow *flow, struct slab *slab, uint32_t n, size_t span, 
   route(flow, flow->source, view);
 }
 
-void flow_bytes(struct flow *flow, struct slab *slab, const uint8_t *data, uint32_t n, uint64_t offset, uint32_t sync,
-  uint64_t prologue, uint32_t flags)
+void flow_bytes(struct flow *flow, struct slab *slab, const struct evp_batch *bytes)
 {
   struct block *block = block_new(flow->stream);
   struct view *view = block ? block_view(block, EVP_BYTES, config_of(flow)->name) : NULL;
-  if (!view) {
+  size_t secrets_size = bytes->n_secrets * sizeof *bytes->secrets;
+  struct evp_secret *secrets = view && secrets_size ? arena_alloc(&block->arena, secrets_size) : NULL;
+  if (!view || (secrets_size && !secrets)) {
     block_unref(block);
-    node_log(flow->source, LOG_LEVEL_ERROR, "no memory for %u bytes of the stream", n);
+    node_log(flow->source, LOG_LEVEL_ERROR, "no memory for %u bytes of the stream", bytes->n);
     return;
   }
   slab_ref(slab);
   block->slab = slab;
-  view->batch.bytes = data;
-  view->batch.n = n;
-  view->batch.flags = flags;
-  view->batch.sync = sync;
-  view->batch.offset = offset;
-  view->batch.prologue = prologue;
-  view->batch.epoch = clock_guess(&flow->clock, time_unix(), flow->newest_time);
-  view->charge = n + sizeof *block + sizeof *view;
+  if (secrets) memcpy(secrets, bytes->secrets, secrets_size);
+  struct evp_batch batch = *bytes;
+  batch.signal = EVP_BYTES;
+  batch.stream = view->batch.stream;
+  batch.origin = view->batch.origin;
+  batch.secrets = secrets;
+  batch.epoch = clock_guess(&flow->clock, time_unix(), flow->newest_time);
+  view->batch = batch;
+  view->charge = batch.n + sizeof *block + sizeof *view + secrets_size;
   route(flow, flow->source, view);
   block_unref(block);
 }

@@ -29,9 +29,8 @@ enum { DECODE_EVENTS = 1024 };
 struct block *flow_decode_block(struct flow *, struct evp_event **events); /* NULL: no memory */
 /* Hands on the first n events of that block, which point into the slab. */
 void flow_events(struct flow *, struct slab *, uint32_t n, size_t span, uint64_t prologue);
-/* Hands on bytes data[0..n) of a slab, which lie at `offset` of the stream. */
-void flow_bytes(struct flow *, struct slab *, const uint8_t *data, uint32_t n, uint64_t offset, uint32_t sync,
-  uint64_t prologue, uint32_t flags);
+/* Hands on bytes of a slab: all that the batch says of them (bytes, n, flags, sync, offset, prologue, secrets). */
+void flow_bytes(struct flow *, struct slab *, const struct evp_batch *);
 /* All that lay in the slab is decoded: lets go of it, so that it can be read into again. */
 void flow_forget_decoded(struct flow *);
 /* The turn is over: sinks that sleep are told of what was queued for them. With `more_at_once` the next turn comes at

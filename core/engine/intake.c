@@ -17,6 +17,7 @@ void intake_free(struct intake *intake)
   flow_free(intake->flow);
   intake->flow = NULL;
   reader_free(&intake->reader);
+  secrets_free(&intake->secrets);
 }
 
 static const struct source_settings *settings_of(const struct intake *intake)
@@ -99,13 +100,32 @@ struct annotation {
   bool framed;
 };
 
-static void annotate(struct annotation *annotation, const struct eventlog_step *step, size_t begin)
+static void annotate(
+  struct intake *intake, struct annotation *annotation, const struct eventlog_step *step, size_t begin)
 {
+  if (!secrets_add(&intake->secrets, step, begin)) annotation->framed = false;
   if (step->leading) annotation->leading_end = begin + step->leading;
-  annotation->framed = annotation->framed && step->framed;
+  /* Such a step gives nothing but what lies before the header, and the header: told apart by `leading`. */
+  annotation->framed = annotation->framed && (step->framed || step->leading);
   if (annotation->sync != SIZE_MAX) return;
   annotation->prologue = step->prologue_at_sync;
   if (step->sync != SIZE_MAX) annotation->sync = begin + step->sync;
+}
+
+/* The slab's bytes [sent, stop), as one batch. */
+static void send_batch(struct intake *intake, size_t stop, bool leading, const struct annotation *annotation)
+{
+  struct reader *reader = &intake->reader;
+  struct evp_batch batch = {.bytes = reader->slab->data + reader->sent,
+    .n = (uint32_t)(stop - reader->sent),
+    .flags = leading ? EVP_BATCH_LEADING : 0,
+    .offset = intake->offset,
+    .prologue = annotation->prologue};
+  bool sync = annotation->sync >= reader->sent && annotation->sync < stop;
+  batch.sync = sync ? (uint32_t)(annotation->sync - reader->sent) : batch.n;
+  bool told = secrets_within(&intake->secrets, reader->sent, stop, &batch);
+  if (!leading && annotation->framed && told) batch.flags |= EVP_BATCH_FRAMED;
+  flow_bytes(intake->flow, reader->slab, &batch);
 }
 
 /* The bytes up to `end`, an index into the slab, as at most two batches: what lies before the header is told apart. */
@@ -115,13 +135,8 @@ static void send_bytes(struct intake *intake, size_t end, const struct annotatio
   while (reader->sent < end) {
     bool leading = reader->sent < annotation->leading_end;
     size_t stop = leading && annotation->leading_end < end ? annotation->leading_end : end;
-    uint32_t n = (uint32_t)(stop - reader->sent), sync = n;
-    if (annotation->sync >= reader->sent && annotation->sync < stop) sync = (uint32_t)(annotation->sync - reader->sent);
-    uint32_t flags = leading ? EVP_BATCH_LEADING : annotation->framed ? EVP_BATCH_FRAMED : 0;
-    if (intake->node->bytes.n)
-      flow_bytes(intake->flow, reader->slab, reader->slab->data + reader->sent, n, intake->offset, sync,
-        annotation->prologue, flags);
-    intake->offset += n;
+    if (intake->node->bytes.n) send_batch(intake, stop, leading, annotation);
+    intake->offset += stop - reader->sent;
     reader->sent = stop;
   }
 }
@@ -205,6 +220,7 @@ static struct eventlog_step decode_step(struct intake *intake, bool finish, stru
   struct evp_event *events;
   if (!flow_decode_block(intake->flow, &events)) {
     node_fail(intake->node, "decoding (no memory)");
+    annotation->framed = false;
     return step;
   }
   const uint8_t *data = reader->slab->data + reader->parsed;
@@ -215,7 +231,7 @@ static struct eventlog_step decode_step(struct intake *intake, bool finish, stru
     eventlog_finish(eventlog, data, size, events, room, &step);
   else
     eventlog_step(eventlog, data, size, events, room, &step);
-  annotate(annotation, &step, reader->parsed);
+  annotate(intake, annotation, &step, reader->parsed);
   reader->parsed += step.consumed;
   note_time(intake, time_monotonic());
   if (step.n) set_replay_clock(intake, events[0].time);
@@ -232,6 +248,7 @@ void intake_decode(struct intake *intake)
   struct annotation annotation = {.sync = SIZE_MAX, .framed = true};
   bool all = false, early = false;
   intake->due = 0;
+  secrets_clear(&intake->secrets);
   while (!all && !early && !intake->restart && !atomic_load(&intake->node->failed)) {
     all = decode_step(intake, false, &annotation).reason == EVENTLOG_MORE;
     early = !all && too_early(intake, intake->newest_time);

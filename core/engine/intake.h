@@ -8,12 +8,14 @@
 
 #include "engine/flow.h"
 #include "engine/reader.h"
+#include "engine/secrets.h"
 
 enum { INTAKE_BEGINNING = 4096 };
 
 struct intake {
   struct node *node;
   struct reader reader;
+  struct secrets secrets; /* in the bytes that are being handed on */
   struct flow *flow; /* NULL: no stream */
   uint64_t offset; /* of the first byte not handed on yet, in its stream */
   uint8_t beginning[INTAKE_BEGINNING]; /* of the stream: what is no eventlog is told by it */

@@ -189,6 +189,11 @@ void evp_want_prologue(struct evp_ctx *ctx)
   if (ctx->creating) ctx->node->wants_prologue = true;
 }
 
+void evp_want_secrets(struct evp_ctx *ctx)
+{
+  if (ctx->creating) ctx->node->wants_secrets = true;
+}
+
 void evp_tick_every(struct evp_ctx *ctx, uint64_t nanoseconds)
 {
   ctx->tick_every = nanoseconds;

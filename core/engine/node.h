@@ -45,7 +45,7 @@ struct node {
   atomic_bool source_done; /* a source that will give nothing more */
 
   /* What its instances said in create. */
-  bool named_events, wants_everything, wants_prologue;
+  bool named_events, wants_everything, wants_prologue, wants_secrets;
   struct event_set named;
   bool limits_events; /* a filter: only `passing` types go through it */
   struct event_set passing;

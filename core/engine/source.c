@@ -37,7 +37,7 @@ struct source {
   bool input_over; /* no more bytes of this connection; then the rest in the slab ends with the stream */
   bool empty; /* the last connection gave no byte, or there was none */
   bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
-  bool prologue_wanted, census_wanted;
+  bool prologue_wanted, secrets_wanted, census_wanted;
   struct silence silence;
 };
 
@@ -92,12 +92,14 @@ static struct evp_stream *new_stream(struct source *source)
   struct evp_stream *stream = stream_new(source->node->config->name, &settings_of(source)->labels,
     items || !source->ctx->recorded, !items && source->ctx->can_wait);
   if (!stream || items) return stream;
-  bool prologue = source->prologue_wanted;
+  bool prologue = source->prologue_wanted, secrets = source->secrets_wanted;
   if (prologue)
     stream->prologue = prologue_new(settings_of(source)->prologue.max_memory, settings_of(source)->prologue.max_size);
   bool events = source->node->demands_events;
-  struct eventlog_settings wanted = {
-    .wanted = events ? &source->node->demand : NULL, .prologue = stream->prologue, .walk = events || prologue};
+  struct eventlog_settings wanted = {.wanted = events ? &source->node->demand : NULL,
+    .prologue = stream->prologue,
+    .secrets = secrets,
+    .walk = events || prologue || secrets};
   if (stream->prologue || !prologue) stream->eventlog = eventlog_new(&wanted);
   if (stream->eventlog) return stream;
   evp_stream_unref(stream);
@@ -440,6 +442,7 @@ static bool learn_wants(struct source *source)
     struct node *node = &engine->nodes[i];
     if (!reached[i]) continue;
     source->prologue_wanted = source->prologue_wanted || node->wants_prologue;
+    source->secrets_wanted = source->secrets_wanted || node->wants_secrets;
     source->census_wanted = source->census_wanted || (node->config->output & EVP_METRICS && wants_census(node));
   }
   free(reached);

@@ -128,6 +128,12 @@ size_t evp_prologue_read(const struct evp_stream *stream, uint64_t offset, uint6
   return stream->prologue ? prologue_read(stream->prologue, offset, end, buffer, size) : 0;
 }
 
+uint32_t evp_prologue_secrets(
+  const struct evp_stream *stream, uint64_t begin, uint64_t end, struct evp_secret *secrets, uint32_t n)
+{
+  return stream->prologue ? prologue_secrets(stream->prologue, begin, end, secrets, n) : 0;
+}
+
 /* Control commands come with the sources that can send them: until then no stream can be controlled. */
 enum evp_status evp_control(const struct evp_stream *stream, const char *name_space, uint8_t command)
 {

@@ -99,7 +99,10 @@ bool fact_read(struct eventlog *log, const struct evp_event *event)
 
 void definition_keep(struct eventlog *log, const struct evp_event *event, const uint8_t *record, size_t size)
 {
-  if (log->settings.prologue) prologue_append(log->settings.prologue, event->cap, event->time, record, size);
+  struct prologue *prologue = log->settings.prologue;
+  if (!prologue) return;
+  struct evp_secret secret = secret_in(event->type, (uint64_t)(event->data - record), event->size);
+  prologue_append(prologue, event->cap, event->time, record, size, secret.size ? &secret : NULL);
 }
 
 uint64_t definitions_seal(struct eventlog *log)

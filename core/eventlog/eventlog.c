@@ -25,6 +25,7 @@ void eventlog_free(struct eventlog *log)
   header_free(&log->header);
   free(log->state.program);
   free(log->state.rts);
+  free(log->secrets);
   free(log);
 }
 
@@ -225,8 +226,18 @@ static bool read_mode(struct eventlog *log, struct cursor *c)
   }
 }
 
+static void tell_secrets(struct eventlog *log, struct cursor *c)
+{
+  if (c->step->reason == EVENTLOG_MORE) secrets_foresee(log, c);
+  if (log->secrets_lost) c->step->framed = false;
+  log->secrets_lost = false;
+  c->step->secrets = log->secrets;
+  c->step->n_secrets = log->n_secrets;
+}
+
 static void run(struct eventlog *log, struct cursor *c)
 {
+  log->n_secrets = 0;
   *c->step = (struct eventlog_step){.sync = NOWHERE, .framed = true, .prologue = definitions_seal(log)};
   while (read_mode(log, c)) {}
   gap_flush(log, c);
@@ -235,6 +246,7 @@ static void run(struct eventlog *log, struct cursor *c)
   c->step->n = c->n;
   c->step->consumed = c->at;
   if (c->step->sync == NOWHERE) c->step->prologue_at_sync = definitions_seal(log);
+  if (log->settings.secrets) tell_secrets(log, c);
   log->offset += c->at;
 }
 

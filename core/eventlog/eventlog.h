@@ -51,7 +51,11 @@ struct eventlog_step {
   uint64_t prologue_at_sync; /* length of the prologue before data[sync], or after this step if there is none */
   uint64_t prologue; /* length of the prologue before the first event of this step */
   size_t leading; /* of the consumed bytes, how many at their begin lie before the header */
-  bool framed; /* the framing was known for all of the consumed bytes */
+  bool framed; /* the framing was known for all of the consumed bytes; with `secrets`: and is for those that wait */
+  /* Where secrets lie (offset: index into `data`): in the consumed bytes, and at EVENTLOG_MORE, as far as one can see, in
+     those that wait. Not in order, may overlap; valid until the next call. */
+  const struct evp_secret *secrets;
+  size_t n_secrets;
 };
 
 /* Running counts, and what is known, of one stream. All but grow. */
@@ -81,6 +85,7 @@ struct eventlog_state {
 struct eventlog_settings {
   const struct event_set *wanted; /* event types to deliver; borrowed, must live as long; NULL: none */
   struct prologue *prologue; /* where to keep the definitions; NULL: nowhere */
+  bool secrets; /* say where arguments and environment lie; needs `walk` */
   bool walk; /* visit every record. If false (nobody wants events or the prologue), blocks are jumped over */
 };
 

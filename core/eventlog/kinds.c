@@ -19,7 +19,7 @@ static bool is_marker(const struct evp_event_type *type)
 static bool is_special(const struct eventlog *log, const struct record_kind *kind, uint16_t type)
 {
   return type == EVP_BLOCK_MARKER || type == EVP_WALL_CLOCK_TIME || type == END_MARKER || is_fact(type) ||
-         (type == EVP_IPE && kind->variable) || (kind->defines && log->settings.prologue);
+         kind->secret || (type == EVP_IPE && kind->variable) || (kind->defines && log->settings.prologue);
 }
 
 static struct record_kind make_kind(const struct eventlog *log, uint16_t number)
@@ -39,6 +39,7 @@ static struct record_kind make_kind(const struct eventlog *log, uint16_t number)
     .variable = variable,
     .wanted = log->settings.wanted && event_set_has(log->settings.wanted, number),
     .defines = known && catalogue_defines(known, variable),
+    .secret = log->settings.secrets ? secret_kind(number) : 0,
   };
   kind.special = is_special(log, &kind, number);
   return kind;

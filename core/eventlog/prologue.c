@@ -12,7 +12,8 @@
 
 enum {
   MARKER = 24, /* a block marker, whole */
-  BLOCK_MAX = 1 << 20 /* a block is closed when it is larger */
+  BLOCK_MAX = 1 << 20, /* a block is closed when it is larger */
+  SECRETS_MAX = 1 << 16 /* more are in no sound log: a definition that has one more is left out */
 };
 
 /* Bytes that grow. */
@@ -22,12 +23,14 @@ struct bytes {
 };
 
 struct prologue {
-  pthread_mutex_t lock; /* over what readers see: memory.data, length, left_out, problem */
+  pthread_mutex_t lock; /* over what readers see: memory.data, length, secrets, left_out, problem */
   uint64_t max_memory, max_size;
   uint64_t length; /* readable */
   uint64_t written; /* in memory and file together; what is beyond `length` is not readable yet */
   struct bytes memory; /* the first max_memory bytes */
   int file; /* the bytes after them; -1: none yet */
+  struct evp_secret *secrets; /* ascending; also those of the block under construction */
+  uint32_t n_secrets, secrets_room;
 
   struct bytes block; /* under construction; its marker is filled in last */
   uint64_t records; /* in it */
@@ -55,6 +58,7 @@ void prologue_free(struct prologue *prologue)
   if (prologue->file >= 0) close(prologue->file);
   free(prologue->memory.data);
   free(prologue->block.data);
+  free(prologue->secrets);
   pthread_mutex_destroy(&prologue->lock);
   free(prologue);
 }
@@ -162,6 +166,42 @@ static void put_u64(uint8_t *to, uint64_t value)
   put_u32(to + 4, (uint32_t)value);
 }
 
+/* Under the lock. */
+static bool reserve_secret(struct prologue *prologue)
+{
+  if (prologue->n_secrets < prologue->secrets_room) return true;
+  uint32_t room = prologue->secrets_room ? prologue->secrets_room * 2 : 8;
+  if (room > SECRETS_MAX) return false;
+  struct evp_secret *secrets = reallocarray(prologue->secrets, room, sizeof *secrets);
+  if (!secrets) return false;
+  prologue->secrets = secrets;
+  prologue->secrets_room = room;
+  return true;
+}
+
+/* Of the record that comes next into the block. */
+static bool note_secret(struct prologue *prologue, const struct evp_secret *secret)
+{
+  pthread_mutex_lock(&prologue->lock);
+  bool room = reserve_secret(prologue);
+  if (room) {
+    struct evp_secret *noted = &prologue->secrets[prologue->n_secrets++];
+    *noted = *secret;
+    noted->offset += prologue->written + prologue->block.size;
+  }
+  pthread_mutex_unlock(&prologue->lock);
+  return room;
+}
+
+/* Those of a block that could not be stored. */
+static void forget_secrets(struct prologue *prologue)
+{
+  pthread_mutex_lock(&prologue->lock);
+  while (prologue->n_secrets && prologue->secrets[prologue->n_secrets - 1].offset >= prologue->written)
+    prologue->n_secrets--;
+  pthread_mutex_unlock(&prologue->lock);
+}
+
 static void close_block(struct prologue *prologue)
 {
   if (prologue->records == 0) return;
@@ -171,8 +211,10 @@ static void close_block(struct prologue *prologue)
   put_u32(marker + 10, (uint32_t)prologue->block.size);
   put_u64(marker + 14, prologue->end);
   put_u16(marker + 22, prologue->cap);
-  if (!store(prologue, marker, prologue->block.size))
+  if (!store(prologue, marker, prologue->block.size)) {
     leave_out(prologue, prologue->records, "definitions can not be kept", strerror(errno));
+    forget_secrets(prologue);
+  }
   prologue->block.size = 0;
   prologue->records = 0;
 }
@@ -194,7 +236,8 @@ bool prologue_header(struct prologue *prologue, const uint8_t *data, size_t size
   return true;
 }
 
-bool prologue_append(struct prologue *prologue, uint16_t cap, uint64_t time, const uint8_t *record, size_t size)
+bool prologue_append(struct prologue *prologue, uint16_t cap, uint64_t time, const uint8_t *record, size_t size,
+  const struct evp_secret *secret)
 {
   if (prologue->records && (prologue->cap != cap || prologue->block.size > BLOCK_MAX)) close_block(prologue);
   if (prologue->written + prologue->block.size + size + MARKER > prologue->max_size)
@@ -203,6 +246,8 @@ bool prologue_append(struct prologue *prologue, uint16_t cap, uint64_t time, con
   bool begun = prologue->records || begin_block(prologue, cap, time);
   if (!begun || !bytes_reserve(&prologue->block, size))
     return leave_out(prologue, 1, "definitions can not be kept", strerror(ENOMEM));
+  if (secret && !note_secret(prologue, secret))
+    return leave_out(prologue, 1, "there are too many definitions with secrets", NULL);
   memcpy(prologue->block.data + prologue->block.size, record, size);
   prologue->block.size += size;
   prologue->records++;
@@ -263,6 +308,34 @@ size_t prologue_read(const struct prologue *prologue, uint64_t offset, uint64_t 
   pthread_mutex_unlock(lock_of(prologue));
   if (copied == size) return copied;
   return copied + read_file(file, offset + copied - in_memory, buffer + copied, size - copied);
+}
+
+/* Index of the first secret that ends behind `begin`. */
+static uint32_t first_secret(const struct prologue *prologue, uint64_t begin)
+{
+  uint32_t low = 0, high = prologue->n_secrets;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    const struct evp_secret *secret = &prologue->secrets[middle];
+    if (secret->offset + secret->size <= begin)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+uint32_t prologue_secrets(
+  const struct prologue *prologue, uint64_t begin, uint64_t end, struct evp_secret *secrets, uint32_t n)
+{
+  pthread_mutex_lock(lock_of(prologue));
+  uint32_t copied = 0;
+  for (uint32_t i = first_secret(prologue, begin); i < prologue->n_secrets && copied < n; i++) {
+    if (prologue->secrets[i].offset >= end) break;
+    secrets[copied++] = prologue->secrets[i];
+  }
+  pthread_mutex_unlock(lock_of(prologue));
+  return copied;
 }
 
 const char *prologue_problem(const struct prologue *prologue, uint64_t *left_out)

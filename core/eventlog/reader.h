@@ -9,6 +9,7 @@
  *   heads.c       whether what lies at a place can be a record or a block
  *   resync.c      finds the next block after damage
  *   provenance.c  the true length of an info table record
+ *   secrets.c     where arguments and environment lie, before they are decided, too
  *   definitions.c what is learnt on the way: clock, facts, prologue
  *
  * A record is handed out once the head of what follows it was seen to be right, or its block ended with it. So a capture
@@ -59,6 +60,7 @@ struct record_kind {
   bool declared, variable, wanted;
   bool special; /* to be read by records.c, not by the loop */
   bool defines; /* belongs to the prologue */
+  uint8_t secret; /* enum evp_secret_kind, 0: none, or nobody asks */
 };
 
 struct block {
@@ -87,6 +89,9 @@ struct eventlog {
   uint64_t last_time; /* of the record that was read last */
   uint64_t claimed; /* a time too late to be believed by itself; 0: there is none */
   char damage_text[160];
+  struct evp_secret *secrets; /* of this step */
+  size_t n_secrets, secrets_room;
+  bool secrets_lost; /* some could not be kept: no memory */
 
   struct record_kind kinds[256];
   /* The same again for the hot loop, which a type's number indexes at once. */
@@ -197,6 +202,12 @@ size_t magic_find(const struct cursor *, size_t from, size_t to);
 /* provenance.c */
 enum answer provenance_length(
   struct eventlog *, const struct cursor *, size_t at, const struct record *, uint32_t *length);
+
+/* secrets.c */
+struct evp_secret secret_in(uint16_t type, uint64_t payload, uint64_t size); /* its size is 0 if there is none */
+uint8_t secret_kind(uint16_t type); /* enum evp_secret_kind, 0: none */
+void secret_found(struct eventlog *, uint16_t type, uint64_t payload, uint64_t size);
+void secrets_foresee(struct eventlog *, const struct cursor *); /* in the bytes that wait */
 
 /* definitions.c */
 bool is_fact(uint16_t type);

@@ -113,6 +113,7 @@ static bool accept_record(struct eventlog *log, struct cursor *c, const struct r
   note_malformed(log, c, record, event.size);
   count_record(log, record);
   if (record->kind.wanted) c->events[c->n++] = event;
+  if (record->kind.secret) secret_found(log, record->type, c->at + record->head, event.size);
   if (record->kind.defines) definition_keep(log, &event, c->data + c->at, length);
   bool fact = is_fact(record->type) && fact_read(log, &event);
   c->at += length;

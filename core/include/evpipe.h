@@ -7,7 +7,7 @@
  *            called from any thread, the others only from inside a callback of the instance that owns the ctx.
  * Growth     (a) struct evp_plugin, evp_batch, evp_series, evp_message, evp_delivery, evp_gap are only
  *            ever reached by pointer: they grow at the end. (b) What lies in arrays is FROZEN for ABI 1 and never
- *            changes size: evp_event, evp_metric, evp_log, evp_label, evp_event_type, evp_option. (c) The rest is opaque.
+ *            changes size: evp_event, evp_metric, evp_log, evp_label, evp_event_type, evp_option, evp_secret. (c) The rest is opaque.
  *            A plugin of another abi is refused; one of a larger size only if what the core does not know is not zero.
  */
 #ifndef EVPIPE_H
@@ -133,6 +133,15 @@ enum evp_batch_flag {
   EVP_BATCH_FRAMED = 4 /* bytes: the framing is known, so `sync` can be trusted */
 };
 
+enum evp_secret_kind { EVP_ARGUMENTS = 1, EVP_ENVIRONMENT = 2 }; /* bits */
+
+/* Where the program's arguments or its environment lie: strings that each end with a NUL, without the capset in front. */
+struct evp_secret { /* FROZEN, 16 bytes */
+  uint64_t offset; /* in a batch an index into its bytes, in the prologue the offset there */
+  uint32_t size;
+  uint32_t kind; /* enum evp_secret_kind */
+};
+
 struct evp_batch { /* immutable, shared by all who get it */
   uint32_t signal, flags;
   const struct evp_stream *stream; /* never NULL */
@@ -151,6 +160,10 @@ struct evp_batch { /* immutable, shared by all who get it */
   uint64_t prologue; /* length of the stream's prologue before the first item, of bytes before bytes[sync]: see
                         evp_prologue_read */
   int64_t epoch; /* Unix ns of event time 0, the same for the whole batch */
+  /* Bytes, if somebody wants it (evp_want_secrets): where secrets lie in them, ascending; a record that is cut has its
+     part in each of the batches. They can be relied on only with EVP_BATCH_FRAMED. */
+  const struct evp_secret *secrets;
+  uint32_t n_secrets;
 };
 
 static inline int64_t evp_unix_time(const struct evp_batch *batch, uint64_t event_time)
@@ -206,6 +219,10 @@ const struct evp_event_type *evp_stream_event_types(const struct evp_stream *, s
    batch->prologue bytes make everything from that batch on readable. Copies at most `size` bytes from `offset`
    (not past `end`) and says how many; the data may come from disk. [any] */
 size_t evp_prologue_read(const struct evp_stream *, uint64_t offset, uint64_t end, uint8_t *buffer, size_t size);
+/* [any] Where secrets lie in the prologue's bytes [begin, end): copies at most n, ascending, whole, and says how many. If
+   these were n, ask again from behind the last. */
+uint32_t evp_prologue_secrets(
+  const struct evp_stream *, uint64_t begin, uint64_t end, struct evp_secret *secrets, uint32_t n);
 /* Memory of evp_plugin.stream_size bytes that a sink has for each stream: zeroed before stream_begin, freed after
    stream_end. */
 void *evp_stream_local(struct evp_ctx *, const struct evp_stream *);
@@ -241,6 +258,8 @@ void evp_want_event(struct evp_ctx *, uint16_t type);
    front decodes the others for them. Without a call: every type. */
 void evp_pass_event(struct evp_ctx *, uint16_t type);
 void evp_want_prologue(struct evp_ctx *);
+/* In create, sinks of bytes: have batches say where secrets lie in them. */
+void evp_want_secrets(struct evp_ctx *);
 /* In start or later: have tick() called; 0 ends it. */
 void evp_tick_every(struct evp_ctx *, uint64_t nanoseconds);
 /* In start or later, sinks and item sources: have ready() called when fd (an epoll fd for many) is readable; -1 ends it. */
@@ -509,6 +528,7 @@ EVP_LAYOUT_(struct evp_event_type, 24);
 EVP_LAYOUT_(struct evp_metric, 32);
 EVP_LAYOUT_(struct evp_log, 64);
 EVP_LAYOUT_(struct evp_option, 64);
+EVP_LAYOUT_(struct evp_secret, 16);
 #endif
 
 #ifdef __cplusplus

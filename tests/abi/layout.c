@@ -49,6 +49,8 @@ AT(evp_batch, items, 24);
 AT(evp_batch, sel, 32);
 AT(evp_batch, n, 40);
 AT(evp_batch, epoch, 64);
+AT(evp_batch, secrets, 72);
+AT(evp_secret, size, 8);
 AT(evp_gap, items, 16);
 AT(evp_message, id, 16);
 AT(evp_message, last_time, 48);

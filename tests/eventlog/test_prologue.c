@@ -31,7 +31,7 @@ static bool append(struct prologue *prologue, uint16_t cap, uint64_t time, size_
   log->sizes[29] = 0xffff;
   char *payload = calloc(1, size);
   log_record(log, 29, time, payload, size);
-  bool appended = prologue_append(prologue, cap, time, log->data, log->size);
+  bool appended = prologue_append(prologue, cap, time, log->data, log->size, NULL);
   free(payload);
   log_free(log);
   return appended;
@@ -72,6 +72,34 @@ START_TEST(test_read_bounds)
   ck_assert_uint_eq(prologue_read(prologue, 8, 8, buffer, sizeof buffer), 0);
   ck_assert_uint_eq(prologue_read(prologue, header, UINT64_MAX, buffer, sizeof buffer), 0);
   ck_assert_uint_eq(prologue_read(prologue, UINT64_MAX, UINT64_MAX, buffer, sizeof buffer), 0);
+  prologue_free(prologue);
+}
+END_TEST
+
+/* Secrets are told by their place in the prologue; there is a bound. */
+START_TEST(test_secrets)
+{
+  size_t header;
+  struct prologue *prologue = begun(1 << 12, 1 << 26, &header);
+  static uint8_t record[12 + 20] = {0, 30, [11] = 20};
+  const struct evp_secret secret = {16, 16, EVP_ARGUMENTS};
+  size_t kept = 0;
+  while (prologue_append(prologue, 0, kept, record, sizeof record, &secret)) kept++;
+  ck_assert_uint_eq(kept, 1 << 16);
+  uint64_t left_out;
+  ck_assert_str_eq(prologue_problem(prologue, &left_out), "there are too many definitions with secrets");
+  ck_assert_uint_eq(left_out, 1);
+  prologue_seal(prologue);
+  struct evp_secret found[4];
+  ck_assert_uint_eq(prologue_secrets(prologue, 0, UINT64_MAX, found, 4), 4);
+  for (size_t i = 0; i < 4; i++) {
+    ck_assert_uint_eq(found[i].offset, header + 24 + 32 * i + 16);
+    ck_assert(found[i].size == 16 && found[i].kind == EVP_ARGUMENTS);
+  }
+  uint64_t begin = found[1].offset;
+  ck_assert_uint_eq(prologue_secrets(prologue, begin + 1, begin + 32, found, 4), 1);
+  ck_assert_uint_eq(found[0].offset, begin);
+  ck_assert_uint_eq(prologue_secrets(prologue, begin + 16, begin + 32, found, 4), 0);
   prologue_free(prologue);
 }
 END_TEST
@@ -228,6 +256,7 @@ int main(void)
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, test_is_a_log);
   tcase_add_test(tests, test_read_bounds);
+  tcase_add_test(tests, test_secrets);
   tcase_add_test(tests, test_spills);
   tcase_add_test(tests, test_is_bounded);
   tcase_add_test(tests, test_no_disk);

@@ -129,6 +129,16 @@ void evp_tick_every(struct evp_ctx *ctx, uint64_t nanoseconds)
   of_ctx(ctx)->tick_every = nanoseconds;
 }
 
+void evp_want_prologue(struct evp_ctx *ctx)
+{
+  of_ctx(ctx)->wants_prologue = true;
+}
+
+void evp_want_secrets(struct evp_ctx *ctx)
+{
+  of_ctx(ctx)->wants_secrets = true;
+}
+
 void evp_source_can_wait(struct evp_ctx *ctx, bool can_wait)
 {
   of_ctx(ctx)->can_wait = can_wait;
@@ -218,6 +228,28 @@ const struct evp_event_type *evp_stream_event_type(const struct evp_stream *stre
   for (size_t i = 0; i < host->n_types; i++)
     if (host->types[i].number == number) return &host->types[i];
   return NULL;
+}
+
+size_t evp_prologue_read(const struct evp_stream *stream, uint64_t offset, uint64_t end, uint8_t *buffer, size_t size)
+{
+  const struct sink_host_stream *host = of_stream(stream);
+  if (end > host->prologue_size) end = host->prologue_size;
+  if (offset >= end) return 0;
+  if (size > end - offset) size = (size_t)(end - offset);
+  memcpy(buffer, host->prologue + offset, size);
+  return size;
+}
+
+uint32_t evp_prologue_secrets(
+  const struct evp_stream *stream, uint64_t begin, uint64_t end, struct evp_secret *secrets, uint32_t n)
+{
+  const struct sink_host_stream *host = of_stream(stream);
+  uint32_t copied = 0;
+  for (uint32_t i = 0; i < host->n_secrets && copied < n; i++) {
+    const struct evp_secret *secret = &host->secrets[i];
+    if (secret->offset + secret->size > begin && secret->offset < end) secrets[copied++] = *secret;
+  }
+  return copied;
 }
 
 void *evp_stream_local(struct evp_ctx *ctx, const struct evp_stream *stream)

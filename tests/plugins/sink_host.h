@@ -21,6 +21,7 @@ struct sink_host {
   int stop_fd; /* -1 */
   uint64_t timeout, tick_every;
   bool can_wait, recorded;
+  bool wants_prologue, wants_secrets;
   int64_t modified;
 };
 
@@ -41,6 +42,10 @@ struct sink_host_stream {
   const struct evp_event_type *types;
   int references;
   void *local; /* memory of stream_size bytes, the test's */
+  const uint8_t *prologue; /* what evp_prologue_read() reads */
+  uint64_t prologue_size;
+  const struct evp_secret *secrets; /* in it */
+  uint32_t n_secrets;
 };
 const struct evp_stream *sink_host_stream(struct sink_host_stream *);
 

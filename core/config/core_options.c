@@ -4,12 +4,12 @@ static const char *const when_full_choices[] = {"auto", "drop_oldest", "drop_new
 static const char *const clock_choices[] = {"recorded", "now", NULL};
 
 const char *const later_top_keys[] = {"control", NULL};
-const char *const later_source_keys[] = {"each", "controllable", NULL};
+const char *const later_source_keys[] = {"controllable", NULL};
 const char *const later_sink_keys[] = {"spool", "dead_letter", NULL};
 
 const struct evp_option top_options[] = {
-  EVP_INT(
-    struct top_keys, lanes, "0", "Threads that read and decode; 0: as many as cores, at most as many as sources."),
+  EVP_INT(struct top_keys, lanes, "0",
+    "Threads that read and decode; 0: as many as cores, without `each` at most as many as sources."),
   EVP_DURATION(struct top_keys, shutdown_timeout, "10s", "How long queues may drain after a signal."), EVP_OPTIONS_END};
 
 const struct evp_option source_node_options[] = {
@@ -34,6 +34,7 @@ static const struct evp_option prologue_options[] = {
   EVP_SIZE(struct prologue_settings, max_size, "1GiB", "Definitions kept in all."), EVP_OPTIONS_END};
 
 const struct evp_option source_options[] = {
+  EVP_STRING(struct source_settings, each, NULL, "A glob: one source for each path that it matches, now or later."),
   EVP_MAP(struct source_settings, labels, "Labels of all its series; `service` is the node's name if not given."),
   EVP_GROUP(struct source_settings, reconnect, reconnect_options, "When to try again."),
   EVP_GROUP(struct source_settings, hold, hold_options, "Waiting for the wall clock."),

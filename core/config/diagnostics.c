@@ -103,6 +103,13 @@ size_t diagnostics_errors(const struct diagnostics *diagnostics)
   return diagnostics->n_errors;
 }
 
+const char *diagnostics_first_error(const struct diagnostics *diagnostics)
+{
+  for (size_t i = 0; i < diagnostics->n_kept; i++)
+    if (!diagnostics->kept[i].warning) return diagnostics->kept[i].text;
+  return NULL;
+}
+
 /* ------------------------------------------------------------------------------------------------------ printing */
 
 static int by_place(const void *a, const void *b)

@@ -34,6 +34,7 @@ void diagnostics_error(struct diagnostics *, struct place, const char *format, .
 void diagnostics_warning(struct diagnostics *, struct place, const char *format, ...)
   __attribute__((format(printf, 3, 4)));
 size_t diagnostics_errors(const struct diagnostics *);
+const char *diagnostics_first_error(const struct diagnostics *); /* its text alone; NULL: there is none */
 void diagnostics_print(struct diagnostics *, FILE *);
 
 /* The word of `words` (NULL-terminated) that was most likely meant by `word`; NULL: none is near. */

@@ -1,5 +1,6 @@
 #include "config/pipeline.h"
 #include "config/core_options.h"
+#include "config/each.h"
 #include "config/edges.h"
 #include "config/file.h"
 #include "config/options.h"
@@ -227,6 +228,21 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
   if (delivers) check_sink_settings(loading, node);
 }
 
+/* With `each` the values are tried with a path such as the glob would match: errors are told before the first path is
+   there. */
+static void bind_template(struct loading *loading, struct pipeline_node *node, struct node_keys *keys)
+{
+  const struct config_pair *each = node->kind == EVP_SOURCE ? tree_find(node->yaml, "each") : NULL;
+  const struct config_node *template = node->yaml;
+  if (each && each->value.kind == CONFIG_SCALAR) {
+    const char *who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name);
+    loading->ok = each_check(loading->memory, template, who, loading->diagnostics) && loading->ok;
+    node->yaml = each_replace(loading->memory, template, each_sample(loading->memory, each->value.text));
+  }
+  bind_node(loading, node, keys);
+  node->yaml = template;
+}
+
 static void read_node(
   struct loading *loading, enum evp_kind kind, const struct config_pair *pair, struct edge_request *request)
 {
@@ -241,7 +257,7 @@ static void read_node(
   }
   struct node_keys keys = {0};
   node->plugin = load_plugin(loading, node, node->yaml);
-  if (node->yaml) bind_node(loading, node, &keys);
+  if (node->yaml) bind_template(loading, node, &keys);
   *request = (struct edge_request){.node = node, .from = keys.from, .signals = keys.signals};
   loading->pipeline->n_nodes++;
 }
@@ -347,6 +363,39 @@ struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, s
 void pipeline_free(struct pipeline *pipeline)
 {
   if (pipeline) config_memory_free(pipeline->memory);
+}
+
+struct pipeline_instance *pipeline_instance_new(
+  const struct pipeline_node *node, const char *path, struct diagnostics *diagnostics)
+{
+  struct config_memory *memory = config_memory_new();
+  struct pipeline_instance *instance = config_alloc(memory, sizeof *instance);
+  struct loading loading = {.memory = memory, .diagnostics = diagnostics, .ok = true};
+  struct pipeline_node bound = *node;
+  struct node_keys keys = {0};
+  instance->memory = memory;
+  instance->path = config_string(memory, path, strlen(path));
+  atomic_init(&instance->refs, 1);
+  bound.source = (struct source_settings){0};
+  bound.yaml = each_replace(memory, node->yaml, instance->path);
+  bind_node(&loading, &bound, &keys);
+  instance->prototype = bound.prototype;
+  instance->source = bound.source;
+  if (loading.ok && !diagnostics_errors(diagnostics)) return instance;
+  config_memory_free(memory);
+  return NULL;
+}
+
+struct pipeline_instance *pipeline_instance_ref(struct pipeline_instance *instance)
+{
+  atomic_fetch_add_explicit(&instance->refs, 1, memory_order_relaxed);
+  return instance;
+}
+
+void pipeline_instance_unref(struct pipeline_instance *instance)
+{
+  if (instance && atomic_fetch_sub_explicit(&instance->refs, 1, memory_order_acq_rel) == 1)
+    config_memory_free(instance->memory);
 }
 
 void pipeline_option_error(

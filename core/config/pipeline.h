@@ -8,6 +8,7 @@
 #define EVPIPE_PIPELINE_H
 
 #include <evpipe.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 /* What an unwritten choice means for a queue is decided per stream. */
@@ -29,6 +30,7 @@ struct prologue_settings {
 };
 
 struct source_settings {
+  const char *each; /* a glob: one instance for each path that it matches; NULL: one instance */
   struct evp_map labels; /* `service` is always there */
   struct reconnect_settings reconnect;
   struct hold_settings hold;
@@ -80,6 +82,15 @@ struct pipeline_node {
   const struct config_node *yaml, *yaml_name; /* where to point errors at: pipeline_option_error() */
 };
 
+/* Of a source with `each`: its settings for one path. Counted: what it made, and every stream of that, point into it. */
+struct pipeline_instance {
+  const char *path;
+  const void *prototype; /* as a node's */
+  struct source_settings source;
+  struct config_memory *memory; /* all of it */
+  atomic_uint refs;
+};
+
 struct pipeline {
   struct pipeline_node *nodes; /* in an order in which each comes after all that it takes from */
   uint32_t n_nodes;
@@ -99,6 +110,14 @@ struct config_memory; /* memory.h */
    option errors through pipeline_option_error(). */
 struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, struct diagnostics *diagnostics);
 void pipeline_free(struct pipeline *);
+
+/* Binds the node's options anew with {each} and {name} in them replaced. The caller's is the first reference. What is
+   wrong goes to `diagnostics`; NULL then. For nodes with `each`, whose own prototype and settings are those of a made-up
+   path: as good as any to check the options with. */
+struct pipeline_instance *pipeline_instance_new(
+  const struct pipeline_node *, const char *path, struct diagnostics *diagnostics);
+struct pipeline_instance *pipeline_instance_ref(struct pipeline_instance *); /* [any] */
+void pipeline_instance_unref(struct pipeline_instance *); /* [any] NULL: nothing */
 
 /* An error at the value of `key` ("tls.ca_file" within groups) of a node, or at the node's name if it is not written. */
 void pipeline_option_error(struct diagnostics *, const struct pipeline_node *, const char *key, const char *text);

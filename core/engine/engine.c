@@ -1,4 +1,5 @@
 #include "engine/engine.h"
+#include "engine/each.h"
 #include "engine/engine_state.h"
 #include "engine/graph.h"
 #include "engine/lane.h"
@@ -47,7 +48,7 @@ int engine_stop_fd(const struct engine *engine)
 static struct evp_ctx *create_instance(struct node *node, bool checking, struct diagnostics *diagnostics)
 {
   struct evp_ctx *ctx = calloc(1, sizeof *ctx);
-  if (ctx && instance_create(ctx, node, NULL, checking, diagnostics)) return ctx;
+  if (ctx && instance_create(ctx, node, NULL, NULL, checking, diagnostics)) return ctx;
   free(ctx);
   return NULL;
 }
@@ -74,6 +75,7 @@ static void free_nodes(struct engine *engine)
 {
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     source_free(engine->nodes[i].source);
+    each_free(engine->nodes[i].each);
     sink_free(engine->nodes[i].sink);
   }
   for (unsigned i = 0; i < engine->n_nodes; i++) node_free(&engine->nodes[i]);
@@ -85,6 +87,7 @@ static void engine_free(struct engine *engine)
   free_nodes(engine);
   for (unsigned i = 0; engine->lanes && i < engine->n_lanes; i++) lane_free(&engine->lanes[i]);
   free(engine->lanes);
+  free(engine->polled);
   series_table_free(engine->series);
   slab_pool_free(engine->slabs);
   if (engine->wake_fd >= 0) close(engine->wake_fd);
@@ -110,8 +113,10 @@ static struct engine *engine_new(const struct pipeline *pipeline)
   engine->slabs = slab_pool_new();
   engine->series = series_table_new();
   engine->nodes = calloc(pipeline->n_nodes ? pipeline->n_nodes : 1, sizeof *engine->nodes);
+  engine->polled = calloc(2 + pipeline->n_nodes, sizeof *engine->polled);
   engine->silence_after = silence_after();
-  bool ok = engine->wake_fd >= 0 && engine->stop_fd >= 0 && engine->slabs && engine->series && engine->nodes;
+  bool ok =
+    engine->wake_fd >= 0 && engine->stop_fd >= 0 && engine->slabs && engine->series && engine->nodes && engine->polled;
   for (unsigned i = 0; ok && i < pipeline->n_nodes; i++) {
     ok = node_init(&engine->nodes[i], engine, &pipeline->nodes[i]);
     engine->n_nodes++;
@@ -134,18 +139,25 @@ bool engine_check(const struct pipeline *pipeline, struct diagnostics *diagnosti
   return ok;
 }
 
-/* Hands the instances to their owners; a filter's trial instance has said what it wants and goes. */
+static bool has_each(const struct node *node)
+{
+  return node->config->kind == EVP_SOURCE && node->config->source.each;
+}
+
+/* Hands the instances to their owners; that of a filter, or of a source with `each`, was a trial and goes. */
 static bool adopt(struct engine *engine, struct evp_ctx **instances)
 {
   bool ok = true;
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     struct node *node = &engine->nodes[i];
     struct evp_ctx *ctx = instances[i];
-    if (node->config->kind == EVP_SOURCE && ctx) node->source = source_new(node, ctx);
+    if (has_each(node)) node->each = each_new(node);
+    if (node->config->kind == EVP_SOURCE && ctx && !has_each(node)) node->source = source_new(node, ctx);
     if (node->config->kind == EVP_SINK && ctx) node->sink = sink_new(node, ctx);
     bool owned = node->source || node->sink;
     if (ctx && !owned) discard_instance(ctx);
-    ok = ok && (owned || node->config->kind == EVP_FILTER);
+    ok = ok && (owned || node->each || node->config->kind == EVP_FILTER);
+    engine->sources_come = engine->sources_come || node->each;
   }
   return ok;
 }
@@ -163,11 +175,11 @@ static bool make_lanes(struct engine *engine)
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   int64_t wanted = engine->pipeline->lanes ? engine->pipeline->lanes : cores;
   if (wanted < 1) wanted = 1;
-  unsigned n = wanted < (int64_t)sources ? (unsigned)wanted : sources;
+  unsigned n = wanted < (int64_t)sources || engine->sources_come ? (unsigned)wanted : sources;
   engine->lanes = calloc(n ? n : 1, sizeof *engine->lanes);
   if (!engine->lanes) return false;
   while (engine->n_lanes < n)
-    if (!lane_init(&engine->lanes[engine->n_lanes++], engine, sources)) return false;
+    if (!lane_init(&engine->lanes[engine->n_lanes++], engine)) return false;
   unsigned next = 0;
   for (unsigned i = 0; i < engine->n_nodes; i++)
     if (engine->nodes[i].source) lane_add(&engine->lanes[next++ % n], engine->nodes[i].source);
@@ -242,24 +254,45 @@ static bool take_signals(struct engine *engine, int fd)
   return true;
 }
 
-static bool wait_for_news(struct engine *engine, int signal_fd, uint64_t deadline)
+/* `looks`: the paths of nodes with `each` are news, too. */
+static bool wait_for_news(struct engine *engine, int signal_fd, uint64_t deadline, bool looks)
 {
-  struct pollfd polled[] = {{.fd = signal_fd, .events = POLLIN}, {.fd = engine->wake_fd, .events = POLLIN}};
-  poll(polled, 2, time_poll_timeout(deadline));
+  nfds_t n = 0;
+  engine->polled[n++] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
+  engine->polled[n++] = (struct pollfd){.fd = engine->wake_fd, .events = POLLIN};
+  for (unsigned i = 0; looks && i < engine->n_nodes; i++) {
+    struct each *each = engine->nodes[i].each;
+    if (!each) continue;
+    engine->polled[n++] = (struct pollfd){.fd = each_fd(each), .events = POLLIN};
+    if (each_deadline(each) < deadline) deadline = each_deadline(each);
+  }
+  poll(engine->polled, n, time_poll_timeout(deadline));
   eventfd_t ignored;
   eventfd_read(engine->wake_fd, &ignored);
   return take_signals(engine, signal_fd);
 }
 
+static void look_at_paths(struct engine *engine)
+{
+  for (unsigned i = 0; engine->sources_come && i < engine->n_lanes; i++)
+    for (struct source *source; (source = lane_take_left(&engine->lanes[i]));)
+      each_take_back(source_node(source)->each, source);
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].each) each_look(engine->nodes[i].each);
+}
+
+/* Where sources may still come, it goes on until it is told to end. */
 static bool sources_are_done(const struct engine *engine)
 {
+  bool ends = false; /* one that ends by itself */
+  if (engine->sources_come) return false;
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     const struct node *node = &engine->nodes[i];
-    if (node->source && !source_has_items(node->source) && !atomic_load(&node->source_done)) return false;
+    if (!node->source || source_has_items(node->source)) continue;
+    if (!atomic_load(&node->source_done)) return false;
+    ends = true;
   }
-  for (unsigned i = 0; i < engine->n_nodes; i++)
-    if (engine->nodes[i].source && !source_has_items(engine->nodes[i].source)) return true;
-  return !atomic_load(&engine->lanes_running); /* only sources of items: they end by a signal, or by themselves */
+  return ends || !atomic_load(&engine->lanes_running); /* sources of items end by a signal, or by themselves */
 }
 
 static bool sinks_are_gone(const struct engine *engine)
@@ -345,7 +378,7 @@ static bool drain(struct engine *engine, int signal_fd, bool by_signal)
     }
     if (now >= deadline) return false;
     uint64_t look_again = now + 10 * NS_PER_MS; /* a thread's very end makes no event */
-    bool signalled = wait_for_news(engine, signal_fd, look_again < deadline ? look_again : deadline);
+    bool signalled = wait_for_news(engine, signal_fd, look_again < deadline ? look_again : deadline, false);
     if (signalled && by_signal) return false;
     by_signal = by_signal || signalled;
   }
@@ -383,8 +416,10 @@ static void run(struct engine *engine, int signal_fd)
 {
   bool by_signal = false, told = false;
   notify_service_manager("READY=1");
-  while (!by_signal && !sources_are_done(engine) && !(sinks_are_gone(engine) && may_leave_sources(engine, &told)))
-    by_signal = wait_for_news(engine, signal_fd, UINT64_MAX);
+  while (!by_signal && !sources_are_done(engine) && !(sinks_are_gone(engine) && may_leave_sources(engine, &told))) {
+    look_at_paths(engine);
+    by_signal = wait_for_news(engine, signal_fd, UINT64_MAX, true);
+  }
   if (by_signal) log_line(LOG_LEVEL_INFO, NULL, NULL, "stopping: what was read is delivered first");
   notify_service_manager("STOPPING=1");
   if (!by_signal) stop_lanes(engine, 0);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 struct lane;
+struct pollfd;
 
 /* Exit statuses in the order in which a worse one replaces a better one. */
 enum engine_status_rank { STATUS_DONE, STATUS_INPUT_DAMAGED, STATUS_NODE_FAILED };
@@ -22,6 +23,7 @@ struct engine {
   struct series_table *series;
   struct lane *lanes;
   unsigned n_lanes;
+  bool sources_come; /* some node has `each`: lanes wait for sources to come until the engine stops */
   atomic_int status; /* enum engine_status_rank */
   atomic_uint lanes_running;
   atomic_int program_status; /* evp_exit_status(): what to exit with if `status` has nothing to say */
@@ -30,6 +32,7 @@ struct engine {
   atomic_bool live; /* a live stream was connected: totals at the end are worth a line */
   atomic_bool abandoned; /* the time is up: lanes leave everything as it is */
   int wake_fd; /* eventfd: something for the main thread to look at */
+  struct pollfd *polled; /* room for what the main thread waits for */
   int stop_fd; /* eventfd: readable once calls that wait should give up */
   uint64_t silence_after; /* ns after which a silent source explains itself */
 };

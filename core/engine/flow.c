@@ -50,6 +50,11 @@ static const struct pipeline_node *config_of(const struct flow *flow)
   return flow->source->config;
 }
 
+static const struct hold_settings *hold_of(const struct flow *flow)
+{
+  return flow->stream->instance ? &flow->stream->instance->source.hold : &config_of(flow)->source.hold;
+}
+
 /* ------------------------------------------------------------------------------------------------ to consumers */
 
 static void count_out(struct node *producer, const struct evp_batch *batch)
@@ -160,7 +165,7 @@ static void settle_for_estimate(struct flow *flow)
 {
   if (!flow->clock.known) {
     clock_estimate(&flow->clock, time_unix(), flow->newest_time);
-    node_log(flow->source, LOG_LEVEL_INFO,
+    node_log_of(flow->source, flow->stream, LOG_LEVEL_INFO,
       "no wall clock in the stream so far (GHC before 9.2 writes it last or not at all): times are estimated from %s",
       flow->stream->live ? "when blocks arrive" : "when the file was last written");
   }
@@ -192,7 +197,7 @@ static void hold(struct flow *flow, struct node *from, struct view *view)
   if (!flow->n_held) flow->held_since = time_monotonic();
   flow->held[flow->n_held++] = (struct held){from, view};
   flow->held_bytes += view->charge;
-  if (flow->held_bytes > config_of(flow)->source.hold.max_size) settle_for_estimate(flow);
+  if (flow->held_bytes > hold_of(flow)->max_size) settle_for_estimate(flow);
 }
 
 /* What an instance emitted goes on its way. */
@@ -223,7 +228,8 @@ static void fail_stage(struct stage *stage, const char *what)
 {
   stage->usable = false;
   stage->holds_more = false;
-  node_log(stage->node, LOG_LEVEL_ERROR, "failed in %s; it gets nothing more of this stream", what);
+  node_log_of(
+    stage->node, stage->out.stream, LOG_LEVEL_ERROR, "failed in %s; it gets nothing more of this stream", what);
   statistics_add(&stage->node->statistics.errors, 1);
   engine_status(stage->node->engine, STATUS_NODE_FAILED);
 }
@@ -295,7 +301,7 @@ struct block *flow_decode_block(struct flow *flow, struct evp_event **events)
   *events = flow->decoding ? arena_alloc(&flow->decoding->arena, DECODE_EVENTS * sizeof **events) : NULL;
   flow->decoded = *events;
   if (*events) return flow->decoding;
-  node_log(flow->source, LOG_LEVEL_ERROR, "no memory to decode into");
+  node_log_of(flow->source, flow->stream, LOG_LEVEL_ERROR, "no memory to decode into");
   return NULL;
 }
 
@@ -324,7 +330,7 @@ void flow_bytes(struct flow *flow, struct slab *slab, const struct evp_batch *by
   struct evp_secret *secrets = view && secrets_size ? arena_alloc(&block->arena, secrets_size) : NULL;
   if (!view || (secrets_size && !secrets)) {
     block_unref(block);
-    node_log(flow->source, LOG_LEVEL_ERROR, "no memory for %u bytes of the stream", bytes->n);
+    node_log_of(flow->source, flow->stream, LOG_LEVEL_ERROR, "no memory for %u bytes of the stream", bytes->n);
     return;
   }
   slab_ref(slab);
@@ -423,7 +429,7 @@ bool flow_end(struct flow *flow)
 
 static uint64_t hold_deadline(const struct flow *flow)
 {
-  uint64_t delay = config_of(flow)->source.hold.max_delay;
+  uint64_t delay = hold_of(flow)->max_delay;
   if (!flow->n_held || !flow->stream->live || delay > UINT64_MAX / 2) return UINT64_MAX;
   return flow->held_since + delay;
 }
@@ -487,7 +493,7 @@ static bool make_stage(struct flow *flow, struct node *node)
   struct stage *stage = &flow->stages[flow->n_stages];
   stage->node = node;
   out_init(&stage->out, node, flow->stream);
-  if (!instance_create(&stage->ctx, node, flow->stream, false, NULL)) {
+  if (!instance_create(&stage->ctx, node, flow->stream, NULL, false, NULL)) {
     fail_stage(stage, "create");
     return false;
   }

@@ -7,9 +7,9 @@
 enum { PACED_EVENTS = 64 };
 #define LONGEST_DELAY 1e17 /* three years, in ns */
 
-void intake_init(struct intake *intake, struct node *node)
+void intake_init(struct intake *intake, const struct evp_ctx *ctx)
 {
-  *intake = (struct intake){.node = node, .reader.pool = node->engine->slabs};
+  *intake = (struct intake){.ctx = ctx, .node = ctx->node, .reader.pool = ctx->node->engine->slabs};
 }
 
 void intake_free(struct intake *intake)
@@ -22,7 +22,7 @@ void intake_free(struct intake *intake)
 
 static const struct source_settings *settings_of(const struct intake *intake)
 {
-  return &intake->node->config->source;
+  return instance_settings(intake->ctx);
 }
 
 const struct eventlog_state *intake_state(const struct intake *intake)
@@ -55,7 +55,7 @@ void intake_take(struct intake *intake, size_t size)
 static void report_no_header(struct intake *intake)
 {
   const char *guess = eventlog_guess(intake->beginning, intake->n_beginning);
-  node_log(intake->node, flow_stream(intake->flow)->live ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+  instance_log(intake->ctx, flow_stream(intake->flow)->live ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
     "no complete eventlog header in %" PRIu64 " bytes%s%s", intake->offset, guess ? ": this looks like " : "",
     guess ? guess : "");
 }
@@ -69,24 +69,24 @@ bool intake_judge(struct intake *intake, bool stopped)
   bool cut = state->cut_bytes && !stopped, headless = !state->header && !stopped;
   if (headless) report_no_header(intake);
   if (state->header && state->damages)
-    node_log(intake->node, level,
+    instance_log(intake->ctx, level,
       "damaged: %" PRIu64 " bytes skipped in %" PRIu64 " places, the first at offset %" PRIu64 ": %s",
       state->skipped_bytes, state->damages, state->first_damage,
       state->first_damage_text ? state->first_damage_text : "not understood");
   if (state->header && cut)
-    node_log(intake->node, level, "ends within a record: %" PRIu64 " bytes are left over at offset %" PRIu64,
+    instance_log(intake->ctx, level, "ends within a record: %" PRIu64 " bytes are left over at offset %" PRIu64,
       state->cut_bytes, intake->offset - state->cut_bytes);
   bool bad = headless || state->damages || state->skipped_bytes || cut;
   if (!bad && !state->ended && !stopped)
-    node_log(intake->node, stream->live ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+    instance_log(intake->ctx, stream->live ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
       "ends without an end marker, between two records: the program was killed, or the connection was cut");
   statistics_add(&intake->node->statistics.decode_errors, state->damages);
   statistics_add(&intake->node->statistics.skipped_bytes, state->skipped_bytes);
   stream_set_state(stream, bad && state->damages ? EVP_STREAM_DAMAGED
                            : state->ended        ? EVP_STREAM_COMPLETE
                                                  : EVP_STREAM_CUT);
-  node_log(intake->node, LOG_LEVEL_DEBUG, "stream ended: %" PRIu64 " bytes, %" PRIu64 " events", intake->offset,
-    state->events);
+  instance_log(
+    intake->ctx, LOG_LEVEL_DEBUG, "stream ended: %" PRIu64 " bytes, %" PRIu64 " events", intake->offset, state->events);
   return bad;
 }
 
@@ -157,7 +157,7 @@ static void keep_clock(struct intake *intake, uint64_t end_before)
   if (state->newest_block_end == end_before) return;
   int64_t before = clock->epoch;
   if (clock_block(clock, time_unix(), state->newest_block_end))
-    node_log(intake->node, LOG_LEVEL_WARNING,
+    instance_log(intake->ctx, LOG_LEVEL_WARNING,
       "the program's clock and this machine's have moved apart (suspend, drift): times are shifted by %.3f s from here",
       (double)(clock->epoch - before) / 1e9);
 }

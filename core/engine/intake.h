@@ -13,6 +13,7 @@
 enum { INTAKE_BEGINNING = 4096 };
 
 struct intake {
+  const struct evp_ctx *ctx; /* of the source */
   struct node *node;
   struct reader reader;
   struct secrets secrets; /* in the bytes that are being handed on */
@@ -26,7 +27,7 @@ struct intake {
   uint64_t due; /* under a pace: when the rest of the slab is to be decoded; 0: it is decoded */
 };
 
-void intake_init(struct intake *, struct node *);
+void intake_init(struct intake *, const struct evp_ctx *);
 void intake_free(struct intake *);
 
 /* Begins a stream (its reference is taken over), with what is not decoded yet in the slab. False: reported. */

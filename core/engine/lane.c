@@ -1,138 +1,280 @@
 #include "engine/lane.h"
 #include "engine/engine_state.h"
+#include "engine/source.h"
 #include "engine/time.h"
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { EPOLL_EVENTS = 64 };
-#define WAKE UINT64_MAX /* the tag of wake_fd; a source's is its index */
 
-struct lane_watch {
-  int fd; /* -1: not watched */
-  uint32_t events;
-  uint64_t connection; /* of the source: a new one is registered anew, even under the same number */
-  bool readable; /* epoll said so */
-  bool always; /* epoll can not watch it (a regular file): it is always readable */
-};
-
-bool lane_init(struct lane *lane, struct engine *engine, unsigned max_sources)
+bool lane_init(struct lane *lane, struct engine *engine)
 {
-  lane->engine = engine;
+  *lane = (struct lane){.engine = engine};
   worker_init(&lane->worker);
-  lane->sources = calloc(max_sources, sizeof(struct source *));
-  lane->watches = calloc(max_sources, sizeof *lane->watches);
+  pthread_mutex_init(&lane->lock, NULL);
   lane->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   lane->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE};
-  return lane->sources && lane->watches && lane->epoll_fd >= 0 && lane->wake_fd >= 0 &&
-         !epoll_ctl(lane->epoll_fd, EPOLL_CTL_ADD, lane->wake_fd, &event);
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}; /* a source's has its seat */
+  return lane->epoll_fd >= 0 && lane->wake_fd >= 0 && !epoll_ctl(lane->epoll_fd, EPOLL_CTL_ADD, lane->wake_fd, &event);
 }
 
 void lane_free(struct lane *lane)
 {
   worker_free(&lane->worker);
-  free(lane->sources);
-  free(lane->watches);
+  pthread_mutex_destroy(&lane->lock);
   if (lane->epoll_fd >= 0) close(lane->epoll_fd);
   if (lane->wake_fd >= 0) close(lane->wake_fd);
 }
 
+/* ---------------------------------------------------------------------------------------------- to and from others */
+
+/* Under the lock. */
+static void put_mail(struct seats *seats, struct seat *seat)
+{
+  seat->next_mail = NULL;
+  if (seats->first)
+    seats->last->next_mail = seat;
+  else
+    seats->first = seat;
+  seats->last = seat;
+}
+
+/* Under the lock. */
+static struct seat *take_mail(struct seats *seats)
+{
+  struct seat *seat = seats->first;
+  if (seat) seats->first = seat->next_mail;
+  return seat;
+}
+
+static void ask(struct lane *lane, struct seat *seat)
+{
+  pthread_mutex_lock(&lane->lock);
+  bool asked = seat->asked;
+  seat->asked = true;
+  if (!asked) put_mail(&lane->mail, seat);
+  pthread_mutex_unlock(&lane->lock);
+  if (!asked) eventfd_write(lane->wake_fd, 1);
+}
+
 void lane_add(struct lane *lane, struct source *source)
 {
-  lane->watches[lane->n_sources] = (struct lane_watch){.fd = -1};
-  lane->sources[lane->n_sources++] = source;
+  struct seat *seat = source_seat(source);
+  *seat = (struct seat){.source = source, .lane = lane, .fd = -1, .deadline = DEADLINE_NEVER};
+  lane->n_sources++;
+  ask(lane, seat);
+}
+
+void lane_ask(struct source *source)
+{
+  struct seat *seat = source_seat(source);
+  if (seat->lane) ask(seat->lane, seat);
 }
 
 void lane_wake(struct lane *lane)
 {
+  atomic_store(&lane->room, true);
   eventfd_write(lane->wake_fd, 1);
 }
 
-static void unwatch(struct lane *lane, struct lane_watch *watch)
+struct source *lane_take_left(struct lane *lane)
 {
-  if (watch->fd >= 0) epoll_ctl(lane->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
-  *watch = (struct lane_watch){.fd = -1};
+  pthread_mutex_lock(&lane->lock);
+  struct seat *seat = take_mail(&lane->left);
+  pthread_mutex_unlock(&lane->lock);
+  if (!seat) return NULL;
+  lane->n_sources--;
+  return seat->source;
+}
+
+/* Under the lock. */
+static void take_out_of_mail(struct seats *mail, const struct seat *seat)
+{
+  struct seats others = {0};
+  for (struct seat *other; (other = take_mail(mail));)
+    if (other != seat) put_mail(&others, other);
+  *mail = others;
+}
+
+/* Whoever asks for it from now on finds that somebody did already: it is in no mail any more. */
+static void hand_back(struct lane *lane, struct seat *seat)
+{
+  pthread_mutex_lock(&lane->lock);
+  if (seat->asked) take_out_of_mail(&lane->mail, seat);
+  seat->asked = true;
+  put_mail(&lane->left, seat);
+  pthread_mutex_unlock(&lane->lock);
+  engine_wake(lane->engine);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ seats */
+
+static void give_turn(struct lane *lane, struct seat *seat)
+{
+  if (seat->queued) return;
+  seat->queued = true;
+  seat->next_turn = NULL;
+  if (lane->turns.first)
+    lane->turns.last->next_turn = seat;
+  else
+    lane->turns.first = seat;
+  lane->turns.last = seat;
+}
+
+static void sit_down(struct lane *lane, struct seat *seat)
+{
+  seat->seated = true;
+  seat->next = lane->all;
+  if (lane->all) lane->all->previous = seat;
+  lane->all = seat;
+  lane->n_running++;
+}
+
+static void read_mail(struct lane *lane)
+{
+  for (;;) {
+    pthread_mutex_lock(&lane->lock);
+    struct seat *seat = take_mail(&lane->mail);
+    if (seat) seat->asked = false;
+    pthread_mutex_unlock(&lane->lock);
+    if (!seat) return;
+    if (!seat->seated) sit_down(lane, seat);
+    give_turn(lane, seat);
+  }
+}
+
+static void unwatch(struct seat *seat)
+{
+  if (seat->fd >= 0) epoll_ctl(seat->lane->epoll_fd, EPOLL_CTL_DEL, seat->fd, NULL);
+  seat->fd = -1;
+  seat->events = 0;
+  seat->always = false;
 }
 
 /* Tells epoll what the source waits for now. What nobody waits for is taken out: epoll reports a hang-up whether asked
    for it or not. The kernel forgets an fd that is closed, and the next one may have the same number: so each connection
    is registered anew. */
-static void watch(struct lane *lane, unsigned index)
+static void watch(struct seat *seat)
 {
-  struct lane_watch *watch = &lane->watches[index];
   uint32_t events;
   uint64_t connection;
-  int fd = source_fd(lane->sources[index], &events, &connection);
-  watch->readable = false;
-  if (fd == watch->fd && events == watch->events && connection == watch->connection) return;
-  unwatch(lane, watch);
+  int fd = source_fd(seat->source, &events, &connection);
+  if (fd == seat->fd && events == seat->events && connection == seat->connection) return;
+  unwatch(seat);
   if (fd < 0 || !events) return;
-  struct epoll_event event = {.events = events, .data.u64 = index};
-  bool refused = epoll_ctl(lane->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-  *watch = (struct lane_watch){
-    .fd = refused ? -1 : fd, .events = events, .connection = connection, .always = refused && errno == EPERM};
+  struct epoll_event event = {.events = events, .data.ptr = seat};
+  bool refused = epoll_ctl(seat->lane->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+  seat->always = refused && errno == EPERM;
+  seat->fd = refused && !seat->always ? -1 : fd;
+  seat->events = events;
+  seat->connection = connection;
 }
 
-static uint64_t earliest_deadline(const struct lane *lane)
+/* Its source is done. Nothing in this round points at it any more: its turn was just taken. */
+static void stand_up(struct lane *lane, struct seat *seat)
 {
-  uint64_t earliest = UINT64_MAX;
-  for (unsigned i = 0; i < lane->n_sources; i++) {
-    uint64_t deadline = lane->watches[i].always ? 0 : source_deadline(lane->sources[i]);
-    if (deadline < earliest) earliest = deadline;
-  }
-  return earliest;
+  unwatch(seat);
+  deadlines_set(&lane->deadlines, &seat->deadline, UINT64_MAX);
+  if (seat->next) seat->next->previous = seat->previous;
+  if (seat->previous)
+    seat->previous->next = seat->next;
+  else
+    lane->all = seat->next;
+  seat->seated = false;
+  lane->n_running--;
+  if (source_leaves(seat->source)) hand_back(lane, seat);
 }
 
-static void wait_for_work(struct lane *lane)
+static void take_turn(struct lane *lane, struct seat *seat)
+{
+  bool readable = seat->readable || seat->always;
+  seat->readable = seat->queued = false;
+  source_turn(seat->source, readable);
+  if (source_is_done(seat->source)) {
+    stand_up(lane, seat);
+    return;
+  }
+  watch(seat);
+  deadlines_set(&lane->deadlines, &seat->deadline, seat->always ? 0 : source_deadline(seat->source));
+}
+
+/* ----------------------------------------------------------------------------------------------------------- rounds */
+
+static void look_at_fds(struct lane *lane, uint64_t deadline)
 {
   struct epoll_event events[EPOLL_EVENTS];
-  int n = epoll_wait(lane->epoll_fd, events, EPOLL_EVENTS, time_poll_timeout(earliest_deadline(lane)));
+  int n = epoll_wait(lane->epoll_fd, events, EPOLL_EVENTS, time_poll_timeout(deadline));
   for (int i = 0; i < n; i++) {
-    if (events[i].data.u64 == WAKE) {
+    struct seat *seat = events[i].data.ptr;
+    if (!seat) {
       eventfd_t ignored;
       eventfd_read(lane->wake_fd, &ignored);
-    } else if (lane->watches[events[i].data.u64].events) {
-      lane->watches[events[i].data.u64].readable = true;
+    } else {
+      seat->readable = true;
+      give_turn(lane, seat);
     }
   }
 }
 
-static bool all_done(const struct lane *lane)
+static void look_at_clock(struct lane *lane)
 {
-  for (unsigned i = 0; i < lane->n_sources; i++)
-    if (!source_is_done(lane->sources[i])) return false;
-  return true;
+  uint64_t now = time_monotonic();
+  while (deadlines_earliest(&lane->deadlines) <= now) {
+    struct deadline *due = lane->deadlines.first;
+    deadlines_set(&lane->deadlines, due, UINT64_MAX);
+    give_turn(lane, (struct seat *)((char *)due - offsetof(struct seat, deadline)));
+  }
 }
 
-static void pass_on_requests(struct lane *lane, unsigned *told)
+static void look_at_blocked(struct lane *lane)
 {
-  unsigned requests = atomic_load(&lane->engine->stop_requests);
-  if (requests == *told) return;
-  *told = requests;
+  if (!atomic_exchange(&lane->room, false)) return;
+  for (struct seat *seat = lane->all; seat; seat = seat->next)
+    if (source_is_blocked(seat->source)) give_turn(lane, seat);
+}
+
+/* Each request to stop is told to each source once. */
+static void pass_on_requests(struct lane *lane, unsigned requests)
+{
+  if (requests == lane->told) return;
+  lane->told = requests;
   int signal = atomic_load(&lane->engine->stop_signal);
-  for (unsigned i = 0; i < lane->n_sources; i++) source_interrupt(lane->sources[i], signal);
+  for (struct seat *seat = lane->all; seat; seat = seat->next) {
+    source_interrupt(seat->source, signal);
+    give_turn(lane, seat);
+  }
+}
+
+static void take_turns(struct lane *lane)
+{
+  struct seat *seat = lane->turns.first;
+  lane->turns.first = NULL;
+  for (struct seat *next; seat; seat = next) {
+    next = seat->next_turn;
+    take_turn(lane, seat);
+  }
 }
 
 static void lane_main(void *argument)
 {
   struct lane *lane = argument;
-  unsigned told = 0;
-  while (!all_done(lane) && !atomic_load(&lane->engine->abandoned)) {
-    pass_on_requests(lane, &told);
-    for (unsigned i = 0; i < lane->n_sources; i++) {
-      struct lane_watch *watched = &lane->watches[i];
-      source_turn(lane->sources[i], watched->readable || watched->always);
-      watch(lane, i);
-    }
-    if (!all_done(lane)) wait_for_work(lane);
+  struct engine *engine = lane->engine;
+  bool over = false;
+  while (!over && !atomic_load(&engine->abandoned)) {
+    look_at_fds(lane, deadlines_earliest(&lane->deadlines));
+    unsigned requests = atomic_load(&engine->stop_requests); /* before the mail is read: nothing comes after that */
+    read_mail(lane);
+    look_at_clock(lane);
+    look_at_blocked(lane);
+    pass_on_requests(lane, requests);
+    take_turns(lane);
+    over = !lane->n_running && (requests || !engine->sources_come);
   }
-  pass_on_requests(lane, &told); /* of a second signal, which also ended the loop */
-  atomic_fetch_sub(&lane->engine->lanes_running, 1);
-  engine_wake(lane->engine);
+  pass_on_requests(lane, atomic_load(&engine->stop_requests)); /* of a second signal, which also ended the loop */
+  atomic_fetch_sub(&engine->lanes_running, 1);
+  engine_wake(engine);
 }
 
 bool lane_start(struct lane *lane)

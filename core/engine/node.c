@@ -2,6 +2,7 @@
 #include "engine/engine_state.h"
 #include "engine/out.h"
 #include "engine/series.h"
+#include "engine/stream.h"
 #include "engine/time.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -55,20 +56,45 @@ static bool may_write(struct node *node, enum log_level level, uint64_t *left_ou
   return may;
 }
 
-static void node_log_v(struct node *node, enum log_level level, const char *format, va_list arguments)
+/* `instance`: which of many it is about; NULL: there is one. */
+static void node_log_v(struct node *node, const struct pipeline_instance *instance, enum log_level level,
+  const char *format, va_list arguments)
 {
   uint64_t left_out = 0;
   if (!log_enabled(level) || !may_write(node, level, &left_out)) return;
   const char *name = node->config->name, *place = node->config->place;
   if (left_out) log_line(level, name, place, "(%" PRIu64 " lines were left out)", left_out);
-  log_line_v(level, name, place, format, arguments);
+  char which[512];
+  if (instance) snprintf(which, sizeof which, "%s[%s]", name, instance->path);
+  log_line_v(level, instance ? which : name, place, format, arguments);
 }
 
 void node_log(struct node *node, enum log_level level, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
-  node_log_v(node, level, format, arguments);
+  node_log_v(node, NULL, level, format, arguments);
+  va_end(arguments);
+}
+
+void node_log_of(struct node *node, const struct evp_stream *stream, enum log_level level, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  node_log_v(node, stream->instance, level, format, arguments);
+  va_end(arguments);
+}
+
+static void instance_log_v(const struct evp_ctx *ctx, enum log_level level, const char *format, va_list arguments)
+{
+  node_log_v(ctx->node, ctx->stream ? ctx->stream->instance : ctx->instance, level, format, arguments);
+}
+
+void instance_log(const struct evp_ctx *ctx, enum log_level level, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  instance_log_v(ctx, level, format, arguments);
   va_end(arguments);
 }
 
@@ -86,7 +112,7 @@ void evp_error(struct evp_ctx *ctx, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
-  node_log_v(ctx->node, LOG_LEVEL_ERROR, format, arguments);
+  instance_log_v(ctx, LOG_LEVEL_ERROR, format, arguments);
   va_end(arguments);
 }
 
@@ -94,7 +120,7 @@ void evp_warn(struct evp_ctx *ctx, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
-  node_log_v(ctx->node, LOG_LEVEL_WARNING, format, arguments);
+  instance_log_v(ctx, LOG_LEVEL_WARNING, format, arguments);
   va_end(arguments);
 }
 
@@ -102,7 +128,7 @@ void evp_info(struct evp_ctx *ctx, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
-  node_log_v(ctx->node, LOG_LEVEL_INFO, format, arguments);
+  instance_log_v(ctx, LOG_LEVEL_INFO, format, arguments);
   va_end(arguments);
 }
 
@@ -110,7 +136,7 @@ void evp_debug(struct evp_ctx *ctx, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
-  node_log_v(ctx->node, LOG_LEVEL_DEBUG, format, arguments);
+  instance_log_v(ctx, LOG_LEVEL_DEBUG, format, arguments);
   va_end(arguments);
 }
 
@@ -125,7 +151,7 @@ void evp_option_error(struct evp_ctx *ctx, const char *key, const char *format, 
   if (ctx->diagnostics)
     pipeline_option_error(ctx->diagnostics, ctx->node->config, key, text);
   else
-    log_line(LOG_LEVEL_ERROR, ctx->node->config->name, ctx->node->config->place, "option '%s': %s", key, text);
+    instance_log(ctx, LOG_LEVEL_ERROR, "option '%s': %s", key, text);
 }
 
 /* ------------------------------------------------------------------------------------------------ small facts */
@@ -283,7 +309,7 @@ static bool release(struct held_series *held, const struct evp_series *series)
 
 const struct evp_series *evp_series_get(struct evp_ctx *ctx, const struct evp_series *wanted)
 {
-  const struct evp_map *labels = ctx->stream ? ctx->stream->labels : &ctx->node->config->source.labels;
+  const struct evp_map *labels = ctx->stream ? ctx->stream->labels : &instance_settings(ctx)->labels;
   struct evp_series whole = *wanted;
   whole.start = 0;
   if (whole.kind != EVP_GAUGE) whole.start = ctx->stream ? ctx->stream->begin_time : time_unix();
@@ -337,18 +363,26 @@ static bool call_create(struct evp_ctx *ctx)
   return false;
 }
 
-bool instance_create(struct evp_ctx *ctx, struct node *node, const struct evp_stream *stream, bool checking,
-  struct diagnostics *diagnostics)
+const struct source_settings *instance_settings(const struct evp_ctx *ctx)
+{
+  return ctx->instance ? &ctx->instance->source : &ctx->node->config->source;
+}
+
+bool instance_create(struct evp_ctx *ctx, struct node *node, const struct evp_stream *stream,
+  struct pipeline_instance *instance, bool checking, struct diagnostics *diagnostics)
 {
   *ctx =
     (struct evp_ctx){.node = node, .stream = stream, .checking = checking, .diagnostics = diagnostics, .watched = -1};
+  if (instance) ctx->instance = pipeline_instance_ref(instance);
   size_t size = node->plugin->instance_size ? node->plugin->instance_size : 1;
   ctx->self = calloc(1, size);
   if (!ctx->self) {
-    node_log(node, LOG_LEVEL_ERROR, "no memory for an instance of %zu bytes", size);
+    instance_log(ctx, LOG_LEVEL_ERROR, "no memory for an instance of %zu bytes", size);
+    instance_destroy(ctx);
     return false;
   }
-  if (node->config->prototype) memcpy(ctx->self, node->config->prototype, node->plugin->instance_size);
+  const void *prototype = instance ? instance->prototype : node->config->prototype;
+  if (prototype) memcpy(ctx->self, prototype, node->plugin->instance_size);
   ctx->created = true;
   bool ok = call_create(ctx);
   ctx->diagnostics = NULL;
@@ -363,4 +397,6 @@ void instance_destroy(struct evp_ctx *ctx)
   release_all(ctx);
   free(ctx->self);
   ctx->self = NULL;
+  pipeline_instance_unref(ctx->instance); /* after destroy(): option values live until then */
+  ctx->instance = NULL;
 }

@@ -12,6 +12,7 @@
 #include "eventlog/eventlog.h"
 #include "log.h"
 
+struct each;
 struct engine;
 struct series_table;
 struct sink;
@@ -62,7 +63,8 @@ struct node {
   } bytes, metrics, logs; /* consumers by signal */
 
   struct sink *sink; /* EVP_SINK */
-  struct source *source; /* EVP_SOURCE */
+  struct source *source; /* EVP_SOURCE without `each` */
+  struct each *each; /* EVP_SOURCE with it: its sources */
 
   pthread_mutex_t lock; /* of the line budgets */
   struct line_budget budgets[LOG_LEVEL_DEBUG + 1];
@@ -76,6 +78,7 @@ struct evp_ctx {
   bool created, started;
   struct diagnostics *diagnostics; /* in create, at start-up; else NULL */
   const struct evp_stream *stream; /* of a filter's instance; NULL: a trial instance, or not a filter */
+  struct pipeline_instance *instance; /* of a source of `each`, referenced; else NULL */
   uint64_t tick_every, tick_next; /* 0: no ticks */
   int watched; /* -1: none */
   _Atomic uint64_t dropped; /* items that evp_drop() was told of */
@@ -91,10 +94,17 @@ void node_free(struct node *);
 /* Marks it as failed, says so, and makes the exit status 1. */
 void node_fail(struct node *, const char *what);
 void node_log(struct node *, enum log_level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same of a stream, or of an instance: where the source is one of many, the line names its path, too. */
+void node_log_of(struct node *, const struct evp_stream *, enum log_level, const char *format, ...)
+  __attribute__((format(printf, 4, 5)));
+void instance_log(const struct evp_ctx *, enum log_level, const char *format, ...)
+  __attribute__((format(printf, 3, 4)));
 
-/* A new instance: zeroed, options set, create() called. On failure it is destroyed again. `stream` is for filters. */
-bool instance_create(
-  struct evp_ctx *, struct node *, const struct evp_stream *stream, bool checking, struct diagnostics *);
+/* A new instance: zeroed, options set, create() called. On failure it is destroyed again. `stream` is for filters,
+   `instance` for sources of `each`. */
+bool instance_create(struct evp_ctx *, struct node *, const struct evp_stream *stream,
+  struct pipeline_instance *instance, bool checking, struct diagnostics *);
 void instance_destroy(struct evp_ctx *);
+const struct source_settings *instance_settings(const struct evp_ctx *); /* of a source's instance */
 
 #endif

@@ -17,24 +17,24 @@ static struct question question(const struct silence *silence, const struct sile
   return (struct question){0, 0};
 }
 
-static void explain(struct node *node, enum reason reason, uint64_t seconds)
+static void explain(const struct evp_ctx *source, enum reason reason, uint64_t seconds)
 {
   unsigned long long s = seconds;
   switch (reason) {
   case NO_HEADER:
-    node_log(node, LOG_LEVEL_WARNING,
+    instance_log(source, LOG_LEVEL_WARNING,
       "connected for %llu s, but no eventlog header came: another reader may be attached (the socket serves one at a "
       "time), or this is not an eventlog socket",
       s);
     break;
   case NO_EVENTS:
-    node_log(node, LOG_LEVEL_WARNING,
+    instance_log(source, LOG_LEVEL_WARNING,
       "the header came %llu s ago, but no events: start the program with +RTS -l --eventlog-flush-interval=1 (GHC "
       "before 9.2 has no such flag and sends only when 2 MiB are full or at exit); or the program is idle",
       s);
     break;
   case NO_CENSUS:
-    node_log(node, LOG_LEVEL_WARNING,
+    instance_log(source, LOG_LEVEL_WARNING,
       "events come for %llu s, but no heap census: start the program with +RTS -hT, without "
       "--no-automatic-heap-samples, or start heap profiling; an idle program makes no census",
       s);
@@ -42,15 +42,15 @@ static void explain(struct node *node, enum reason reason, uint64_t seconds)
   }
 }
 
-void silence_look(
-  struct silence *silence, struct node *node, const struct silence_facts *facts, uint64_t now, uint64_t after)
+void silence_look(struct silence *silence, const struct evp_ctx *source, const struct silence_facts *facts,
+  uint64_t now, uint64_t after)
 {
   if (facts->header && !silence->header) silence->header = now;
   if (facts->events && !silence->first_event) silence->first_event = now;
   struct question asked = question(silence, facts);
   if (!asked.since || silence->said & asked.reason || now < asked.since + after) return;
   silence->said |= asked.reason;
-  explain(node, asked.reason, (now - asked.since + NS_PER_S / 2) / NS_PER_S);
+  explain(source, asked.reason, (now - asked.since + NS_PER_S / 2) / NS_PER_S);
 }
 
 uint64_t silence_deadline(const struct silence *silence, const struct silence_facts *facts, uint64_t after)

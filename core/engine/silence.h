@@ -17,7 +17,8 @@ struct silence_facts {
 };
 
 /* Says what there is to say by now. `after`: how long to be patient, ns. */
-void silence_look(struct silence *, struct node *, const struct silence_facts *, uint64_t now, uint64_t after);
+void silence_look(
+  struct silence *, const struct evp_ctx *source, const struct silence_facts *, uint64_t now, uint64_t after);
 uint64_t silence_deadline(const struct silence *, const struct silence_facts *, uint64_t after);
 
 #endif

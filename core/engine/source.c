@@ -2,6 +2,7 @@
 #include "engine/engine_state.h"
 #include "engine/graph.h"
 #include "engine/intake.h"
+#include "engine/lane.h"
 #include "engine/out.h"
 #include "engine/silence.h"
 #include "engine/time.h"
@@ -26,7 +27,7 @@ struct source {
   const struct evp_plugin *plugin;
   struct evp_ctx *ctx;
   enum source_state state;
-  bool started, stopping;
+  bool started, stopping, let_go;
   bool interrupted; /* its producer was asked to end: wherever that leaves the stream is no fault of the input */
   int fd; /* -1: always ready, or not connected */
   uint64_t connections; /* calls of connect() */
@@ -39,6 +40,8 @@ struct source {
   bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
   bool prologue_wanted, secrets_wanted, census_wanted;
   struct silence silence;
+  struct seat seat;
+  atomic_bool path_gone, try_now; /* said by the main thread */
 };
 
 struct source *source_new(struct node *node, struct evp_ctx *ctx)
@@ -50,8 +53,44 @@ struct source *source_new(struct node *node, struct evp_ctx *ctx)
   source->ctx = ctx;
   source->fd = -1;
   source->empty = true;
-  intake_init(&source->intake, node);
+  intake_init(&source->intake, ctx);
   return source;
+}
+
+struct node *source_node(const struct source *source)
+{
+  return source->node;
+}
+
+struct seat *source_seat(struct source *source)
+{
+  return &source->seat;
+}
+
+const char *source_path(const struct source *source)
+{
+  return source->ctx->instance ? source->ctx->instance->path : NULL;
+}
+
+bool source_leaves(const struct source *source)
+{
+  return source->ctx->instance != NULL;
+}
+
+bool source_was_let_go(const struct source *source)
+{
+  return source->let_go;
+}
+
+void source_path_is(struct source *source, bool there)
+{
+  if (atomic_exchange(&source->path_gone, !there) != !there) lane_ask(source);
+}
+
+void source_try_now(struct source *source)
+{
+  atomic_store(&source->try_now, true);
+  lane_ask(source);
 }
 
 bool source_has_items(const struct source *source)
@@ -64,9 +103,14 @@ bool source_is_done(const struct source *source)
   return source->state == SOURCE_DONE;
 }
 
+bool source_is_blocked(const struct source *source)
+{
+  return source->blocked;
+}
+
 static const struct source_settings *settings_of(const struct source *source)
 {
-  return &source->node->config->source;
+  return instance_settings(source->ctx);
 }
 
 static void disconnect(struct source *source)
@@ -80,8 +124,22 @@ static void become_done(struct source *source)
 {
   disconnect(source);
   source->state = SOURCE_DONE;
+  source->blocked = false;
+  if (source_leaves(source)) return;
   atomic_store(&source->node->source_done, true);
   engine_wake(source->node->engine);
+}
+
+/* One program of many is left out; the only one is the node's failure. */
+static void fail(struct source *source, const char *what)
+{
+  if (source_leaves(source)) {
+    statistics_add(&source->node->statistics.errors, 1);
+    instance_log(source->ctx, LOG_LEVEL_ERROR, "failed in %s; it is left out", what);
+    engine_status(source->node->engine, STATUS_NODE_FAILED);
+  } else {
+    node_fail(source->node, what);
+  }
 }
 
 /* ----------------------------------------------------------------------------------------------------- streams */
@@ -91,6 +149,7 @@ static struct evp_stream *new_stream(struct source *source)
   bool items = source_has_items(source);
   struct evp_stream *stream = stream_new(source->node->config->name, &settings_of(source)->labels,
     items || !source->ctx->recorded, !items && source->ctx->can_wait);
+  if (stream && source->ctx->instance) stream->instance = pipeline_instance_ref(source->ctx->instance);
   if (!stream || items) return stream;
   bool prologue = source->prologue_wanted, secrets = source->secrets_wanted;
   if (prologue)
@@ -112,7 +171,7 @@ static bool begin_stream(struct source *source)
   source->silence = (struct silence){.connected = source->silence.connected};
   if (source->intake.restart) source->silence.connected = time_monotonic();
   if (stream && intake_begin(&source->intake, stream, source->ctx->modified)) return true;
-  node_fail(source->node, "the begin of a stream");
+  fail(source, "the begin of a stream");
   become_done(source);
   return false;
 }
@@ -141,14 +200,14 @@ static void become_open(struct source *source, int fd)
   statistics_add(&source->node->statistics.connects, 1);
   bool live = !source->ctx->recorded && !source->ctx->can_wait;
   if (live) atomic_store(&source->node->engine->live, true);
-  node_log(source->node, live ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "connected");
+  instance_log(source->ctx, live ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "connected");
 }
 
 /* It will never come again. If what it gave was damaged, that was the input's fault and not a live stream's fate. */
 static void end_by_itself(struct source *source)
 {
   if (source->empty && !source->stopping && !source->interrupted) {
-    node_log(source->node, LOG_LEVEL_ERROR, "empty: no eventlog header");
+    instance_log(source->ctx, LOG_LEVEL_ERROR, "empty: no eventlog header");
     source->damaged = true;
   }
   if (source->damaged) engine_status(source->node->engine, STATUS_INPUT_DAMAGED);
@@ -202,7 +261,7 @@ static void read_some(struct source *source)
 {
   struct reader *reader = &source->intake.reader;
   if (!reader_make_room(reader)) {
-    node_fail(source->node, "reading (no memory)");
+    fail(source, "reading (no memory)");
     become_done(source);
     return;
   }
@@ -216,6 +275,8 @@ static void read_some(struct source *source)
     intake_decode(&source->intake);
     break;
   case EVP_AGAIN:
+    /* Nobody goes on writing to a file that was removed. A program may well remove its socket and go on. */
+    if (source->ctx->recorded && atomic_load(&source->path_gone)) end_input(source, false);
     break;
   case EVP_END:
     end_input(source, false);
@@ -336,7 +397,18 @@ static void look_at_clock(struct source *source)
     flow_look(source->intake.flow, now, source->intake.newest_time, source->intake.newest_seen);
   if (!may_be_silent(source)) return;
   struct silence_facts facts = facts_of(source);
-  silence_look(&source->silence, source->node, &facts, now, source->node->engine->silence_after);
+  silence_look(&source->silence, source->ctx, &facts, now, source->node->engine->silence_after);
+}
+
+static void turn_waiting(struct source *source)
+{
+  if (atomic_exchange(&source->try_now, false)) source->retry_at = source->retry_delay = 0;
+  bool due = time_monotonic() >= source->retry_at;
+  source->let_go = due && atomic_load(&source->path_gone);
+  if (source->stopping || source->let_go)
+    become_done(source);
+  else if (due)
+    connect_source(source);
 }
 
 static void turn(struct source *source, bool readable)
@@ -347,10 +419,7 @@ static void turn(struct source *source, bool readable)
   }
   switch (source->state) {
   case SOURCE_WAITING:
-    if (source->stopping)
-      become_done(source);
-    else if (time_monotonic() >= source->retry_at)
-      connect_source(source);
+    turn_waiting(source);
     break;
   case SOURCE_CONNECTING:
     if (source->stopping) {
@@ -396,8 +465,10 @@ int source_fd(const struct source *source, uint32_t *events, uint64_t *connectio
 uint64_t source_deadline(const struct source *source)
 {
   if (source->state == SOURCE_DONE || source->blocked) return UINT64_MAX;
-  if (source_has_items(source))
-    return source->intake.flow ? (source->ctx->tick_every ? source->ctx->tick_next : UINT64_MAX) : 0;
+  if (source_has_items(source)) {
+    if (!source->intake.flow || source->stopping || atomic_load(&source->node->failed)) return 0;
+    return source->ctx->tick_every ? source->ctx->tick_next : UINT64_MAX;
+  }
   if (source->state == SOURCE_WAITING) return source->retry_at;
   if (source->state == SOURCE_ENDING || source->stopping) return 0;
   if (source->state == SOURCE_CONNECTING) return UINT64_MAX;
@@ -452,7 +523,7 @@ static bool learn_wants(struct source *source)
 bool source_start(struct source *source)
 {
   if (!learn_wants(source) || (source->plugin->start && source->plugin->start(source->ctx->self) != EVP_OK)) {
-    node_fail(source->node, "start");
+    fail(source, "start");
     return false;
   }
   source->started = true;

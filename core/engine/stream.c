@@ -57,6 +57,7 @@ void evp_stream_unref(const struct evp_stream *stream)
   if (!counted || atomic_fetch_sub_explicit(&counted->refs, 1, memory_order_acq_rel) != 1) return;
   eventlog_free(counted->eventlog);
   prologue_free(counted->prologue);
+  pipeline_instance_unref(counted->instance);
   free(counted);
 }
 

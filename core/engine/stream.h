@@ -6,6 +6,7 @@
 #ifndef EVPIPE_STREAM_H
 #define EVPIPE_STREAM_H
 
+#include "config/pipeline.h"
 #include "eventlog/eventlog.h"
 #include <evpipe.h>
 #include <stdatomic.h>
@@ -13,8 +14,9 @@
 struct evp_stream {
   atomic_uint refs;
   uint64_t id;
-  const char *source; /* lives as long as the pipeline, as do the labels */
+  const char *source; /* lives as long as the pipeline, as do the labels but for those of an instance */
   const struct evp_map *labels;
+  struct pipeline_instance *instance; /* of `each`, referenced; else NULL */
   int64_t begin_time;
   bool live;
   bool can_wait; /* the producer waits for us harmlessly */

@@ -5,7 +5,6 @@ static const char *const clock_choices[] = {"recorded", "now", NULL};
 
 const char *const later_top_keys[] = {"control", NULL};
 const char *const later_source_keys[] = {"controllable", NULL};
-const char *const later_sink_keys[] = {"spool", "dead_letter", NULL};
 
 const struct evp_option top_options[] = {
   EVP_INT(struct top_keys, lanes, "0",
@@ -64,13 +63,20 @@ static const struct evp_option retry_options[] = {
   EVP_DURATION(struct retry_settings, give_up, "never", "When a message is dropped, since its first attempt."),
   EVP_OPTIONS_END};
 
+static const struct evp_option spool_options[] = {
+  EVP_STRING_REQUIRED(struct spool_settings, path, "The file that it is; its folder is there already."),
+  EVP_SIZE(struct spool_settings, max_size, "1GiB", "Of the file and its log, PATH-wal, together."), EVP_OPTIONS_END};
+
 const struct evp_option sink_options[] = {
   EVP_GROUP(struct sink_settings, queue, queue_options, "What waits for this sink."), EVP_OPTIONS_END};
 
 const struct evp_option delivering_options[] = {
   EVP_GROUP(struct sink_settings, batch, batch_options, "When a message is sealed."),
   EVP_GROUP(struct sink_settings, retry, retry_options, "When a delivery is tried again."),
-  EVP_DURATION(struct sink_settings, timeout, "10s", "How long one attempt may take."), EVP_OPTIONS_END};
+  EVP_DURATION(struct sink_settings, timeout, "10s", "How long one attempt may take."),
+  EVP_GROUP(struct sink_settings, spool, spool_options, "Messages on disk until they are delivered."),
+  EVP_STRING(struct sink_settings, dead_letter, NULL, "A file for messages that are refused for good or given up."),
+  EVP_OPTIONS_END};
 
 size_t core_tables(enum evp_kind kind, bool delivers, const struct evp_option *tables[MAX_CORE_TABLES])
 {

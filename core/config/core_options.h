@@ -27,6 +27,6 @@ enum { MAX_CORE_TABLES = 3 };
 size_t core_tables(enum evp_kind, bool delivers, const struct evp_option *tables[MAX_CORE_TABLES]);
 
 /* Keys of the frame that this version refuses by name. */
-extern const char *const later_top_keys[], *const later_source_keys[], *const later_sink_keys[];
+extern const char *const later_top_keys[], *const later_source_keys[];
 
 #endif

@@ -20,6 +20,10 @@ struct loading {
   bool ok;
 };
 
+/* A spool has room for some messages and its log, and SQLite takes no row of a GB. */
+#define MIN_SPOOL_SIZE (UINT64_C(1) << 20)
+#define MAX_SPOOLED_BATCH (UINT64_C(256) << 20)
+
 static const char *const sections[] = {"", "sources", "filters", "sinks"};
 
 static void error_at(struct loading *loading, struct place place, const char *text)
@@ -102,31 +106,61 @@ static struct place value_place(const struct pipeline_node *node, const char *ke
   return node->yaml_name->place;
 }
 
+static void refuse_option(struct loading *loading, const struct pipeline_node *node, const char *key, const char *text)
+{
+  pipeline_option_error(loading->diagnostics, node, key, text);
+  loading->ok = false;
+}
+
 static void check_positive(struct loading *loading, const struct pipeline_node *node, const char *key, bool good)
 {
-  if (good) return;
-  pipeline_option_error(loading->diagnostics, node, key, "must be more than 0");
-  loading->ok = false;
+  if (!good) refuse_option(loading, node, key, "must be more than 0");
 }
 
 /* A delay that doubles needs a beginning and an end. */
 static void check_delay(struct loading *loading, const struct pipeline_node *node, const char *key, uint64_t delay)
 {
   const uint64_t day = UINT64_C(86400) * 1000000000;
-  if (delay > 0 && delay <= day) return;
-  pipeline_option_error(loading->diagnostics, node, key, "must be more than 0 and at most 1d");
-  loading->ok = false;
+  if (delay == 0 || delay > day) refuse_option(loading, node, key, "must be more than 0 and at most 1d");
 }
 
 static void check_source_settings(struct loading *loading, struct pipeline_node *node)
 {
   struct source_settings *source = &node->source;
-  if (!parse_pace(source->pace_text, &source->pace)) {
-    pipeline_option_error(loading->diagnostics, node, "pace", "must be max, realtime, or a factor such as 2x");
-    loading->ok = false;
-  }
+  if (!parse_pace(source->pace_text, &source->pace))
+    refuse_option(loading, node, "pace", "must be max, realtime, or a factor such as 2x");
   check_delay(loading, node, "reconnect.initial", source->reconnect.initial);
   check_delay(loading, node, "reconnect.max", source->reconnect.max);
+}
+
+/* The other node, if there is one already, that keeps its messages in this file. */
+static const struct pipeline_node *node_with_spool(const struct pipeline *pipeline, const char *path)
+{
+  for (uint32_t i = 0; i < pipeline->n_nodes; i++) {
+    const char *other = pipeline->nodes[i].sink.spool.path;
+    if (other && !strcmp(other, path)) return &pipeline->nodes[i];
+  }
+  return NULL;
+}
+
+static void check_spool(struct loading *loading, const struct pipeline_node *node)
+{
+  const struct sink_settings *sink = &node->sink;
+  const char *path = sink->spool.path;
+  if (sink->dead_letter && !*sink->dead_letter)
+    refuse_option(loading, node, "dead_letter", "must be the path of a file");
+  if (!path) return;
+  if (!*path) refuse_option(loading, node, "spool.path", "must be the path of a file");
+  if (sink->dead_letter && *path && !strcmp(path, sink->dead_letter))
+    refuse_option(loading, node, "dead_letter", "must be another file than the spool's");
+  if (sink->spool.max_size < MIN_SPOOL_SIZE) refuse_option(loading, node, "spool.max_size", "must be at least 1MiB");
+  if (sink->batch.max_size > MAX_SPOOLED_BATCH)
+    refuse_option(loading, node, "batch.max_size", "must be at most 256MiB with a spool");
+  const struct pipeline_node *other = node_with_spool(loading->pipeline, path);
+  if (*path && other)
+    refuse_option(loading, node, "spool.path",
+      config_format(
+        loading->memory, "is the spool of '%s' already (%s); each sink needs its own", other->name, other->place));
 }
 
 static void check_sink_settings(struct loading *loading, struct pipeline_node *node)
@@ -138,9 +172,9 @@ static void check_sink_settings(struct loading *loading, struct pipeline_node *n
   check_delay(loading, node, "retry.initial", sink->retry.initial);
   check_delay(loading, node, "retry.max", sink->retry.max);
   check_positive(loading, node, "timeout", sink->timeout > 0);
-  if (sink->retry.jitter >= 0 && sink->retry.jitter <= 1) return;
-  pipeline_option_error(loading->diagnostics, node, "retry.jitter", "must lie between 0 and 1");
-  loading->ok = false;
+  check_spool(loading, node);
+  if (sink->retry.jitter < 0 || sink->retry.jitter > 1)
+    refuse_option(loading, node, "retry.jitter", "must lie between 0 and 1");
 }
 
 static bool is_label_key(const char *key)
@@ -158,9 +192,7 @@ static void check_label(struct loading *loading, const struct pipeline_node *nod
     wrong = "a label's name has letters, digits and _, and does not begin with a digit or with __";
   else if (!*label->value && label->value != option_broken_item)
     wrong = "a label is not empty: leave it out";
-  if (!wrong) return;
-  pipeline_option_error(loading->diagnostics, node, config_format(loading->memory, "labels.%s", label->key), wrong);
-  loading->ok = false;
+  if (wrong) refuse_option(loading, node, config_format(loading->memory, "labels.%s", label->key), wrong);
 }
 
 /* `service` is always among the labels: the one given, else the node's name. */
@@ -210,9 +242,7 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
   struct binding binding = {.memory = loading->memory,
     .diagnostics = loading->diagnostics,
     .who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name),
-    .later = source ? later_source_keys
-             : sink ? later_sink_keys
-                    : NULL,
+    .later = source ? later_source_keys : NULL,
     .lenient = !plugin};
   void *prototype = config_alloc(loading->memory, (plugin ? plugin->instance_size : 0) + 1);
   struct option_target targets[] = {{source ? source_node_options : consumer_node_options, keys},

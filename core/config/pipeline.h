@@ -55,11 +55,18 @@ struct retry_settings {
   double jitter;
 };
 
+struct spool_settings {
+  const char *path; /* NULL: none */
+  uint64_t max_size;
+};
+
 struct sink_settings {
   struct queue_settings queue;
   struct batch_settings batch;
   struct retry_settings retry;
   uint64_t timeout;
+  struct spool_settings spool;
+  const char *dead_letter; /* NULL: none */
 };
 
 struct pipeline_edge {

@@ -20,6 +20,8 @@
 
 /* After the shutdown timeout a plugin that does not come back gets this long; then the process ends without it. */
 #define GRACE (2 * NS_PER_S)
+/* So long what waits in a queue may be written into a spool then. */
+#define SPOOLING (5 * NS_PER_S)
 #define DEFAULT_SILENCE (10 * NS_PER_S)
 
 void engine_status(struct engine *engine, enum engine_status_rank rank)
@@ -215,7 +217,7 @@ static void keep_freed_memory(void)
 #endif
 }
 
-/* Signals are taken by the main thread alone; SIGPIPE by nobody: writes report EPIPE. */
+/* Signals are taken by the main thread alone; SIGPIPE and SIGXFSZ by nobody: writes report EPIPE and EFBIG. */
 static int block_signals(void)
 {
   sigset_t handled;
@@ -227,6 +229,7 @@ static int block_signals(void)
   signal(SIGPIPE, SIG_IGN);
   signal(
     SIGCHLD, SIG_DFL); /* ignored, as some parents leave it, it would take away the statuses of programs we start */
+  signal(SIGXFSZ, SIG_IGN);
   return signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -351,11 +354,23 @@ static void close_sinks(struct engine *engine)
 
 static void abandon(struct engine *engine)
 {
+  atomic_store(&engine->spool_until, time_monotonic() + SPOOLING);
   atomic_store(&engine->abandoned, true);
   eventfd_write(engine->stop_fd, 1);
   engine_wake_lanes(engine);
   for (unsigned i = 0; i < engine->n_nodes; i++)
     if (engine->nodes[i].sink) sink_abandon(engine->nodes[i].sink);
+}
+
+/* Messages are kept: nothing is lost though not everything was delivered. */
+static bool all_is_spooled(const struct engine *engine)
+{
+  if (atomic_load(&engine->lanes_running)) return false;
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    struct sink *sink = engine->nodes[i].sink;
+    if (sink && !sink_spools(sink) && !sink_join(sink, 0)) return false;
+  }
+  return true;
 }
 
 /* After a signal the drain may take `shutdown_timeout` in all; after a natural end as long as there is progress within
@@ -394,7 +409,7 @@ static void end_threads(struct engine *engine)
   close_sinks(engine);
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     struct node *node = &engine->nodes[i];
-    if (!node->sink || sink_join(node->sink, deadline)) continue;
+    if (!node->sink || sink_join(node->sink, deadline + (sink_spools(node->sink) ? SPOOLING : 0))) continue;
     log_line(
       LOG_LEVEL_ERROR, node->config->name, node->config->place, "does not come back from its plugin; left behind");
     over = false;
@@ -424,8 +439,12 @@ static void run(struct engine *engine, int signal_fd)
   notify_service_manager("STOPPING=1");
   if (!by_signal) stop_lanes(engine, 0);
   if (drain(engine, signal_fd, by_signal)) return;
-  log_line(LOG_LEVEL_ERROR, NULL, NULL, "the shutdown timeout is over: what is not delivered is dropped");
-  engine_status(engine, STATUS_NODE_FAILED);
+  if (all_is_spooled(engine)) {
+    log_line(LOG_LEVEL_INFO, NULL, NULL, "the shutdown timeout is over: what is not delivered stays in the spool");
+  } else {
+    log_line(LOG_LEVEL_ERROR, NULL, NULL, "the shutdown timeout is over: what is not delivered is dropped");
+    engine_status(engine, STATUS_NODE_FAILED);
+  }
   end_threads(engine);
 }
 

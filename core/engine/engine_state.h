@@ -31,6 +31,7 @@ struct engine {
   atomic_int stop_signal; /* of the last request, as evp_plugin.interrupt is told of it */
   atomic_bool live; /* a live stream was connected: totals at the end are worth a line */
   atomic_bool abandoned; /* the time is up: lanes leave everything as it is */
+  _Atomic uint64_t spool_until; /* monotonic, set before `abandoned`: sinks with a spool may fill it until then */
   int wake_fd; /* eventfd: something for the main thread to look at */
   struct pollfd *polled; /* room for what the main thread waits for */
   int stop_fd; /* eventfd: readable once calls that wait should give up */

@@ -1,139 +1,175 @@
 #include "engine/outbox.h"
+#include "engine/dead_letter.h"
 #include "engine/engine_state.h"
+#include "engine/store.h"
 #include "engine/time.h"
 #include "engine/worker.h"
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-struct parcel {
-  struct parcel *next;
-  struct evp_message message;
-  uint8_t *data; /* what is to be freed; message.data moves on as parts are delivered */
-  uint64_t first_try; /* monotonic, 0: none yet */
-};
+/* After this long a disk that failed is tried again. */
+#define TROUBLE_DELAY NS_PER_S
 
 struct outbox {
   struct node *node;
   void *self;
   struct worker worker;
-  pthread_mutex_t lock;
+  pthread_mutex_t store_lock; /* of the store: held while a disk is waited for */
+  struct store *store;
+  int dead_letter; /* -1: none */
+  pthread_mutex_t lock; /* of what follows; never held for long: the main thread takes it */
   pthread_cond_t changed; /* on CLOCK_MONOTONIC */
-  struct parcel *first, **last;
-  uint64_t bytes, limit;
-  uint64_t next_id, finished; /* finished: parcels that have left, and parts of them */
-  atomic_bool closed, abandoned; /* written under the lock; `abandoned` is read between two attempts without it */
+  uint64_t changes; /* messages that came and left, parts of them that left, and what is told by the flags */
+  atomic_bool closed, abandoned; /* written under the lock; read between two attempts without it */
+  uint64_t first_try; /* of the message that is delivered; monotonic, 0: none yet; of the delivering thread */
   unsigned seed;
 };
 
 struct outbox *outbox_new(struct node *node, void *self)
 {
   struct outbox *outbox = calloc(1, sizeof *outbox);
-  if (!outbox) return NULL;
+  struct store *store = outbox ? store_new(node) : NULL;
+  if (!store) {
+    free(outbox);
+    return NULL;
+  }
   outbox->node = node;
   outbox->self = self;
-  outbox->last = &outbox->first;
-  outbox->limit = node->config->sink.queue.max_size;
-  outbox->next_id = (uint64_t)time_unix();
-  outbox->seed = (unsigned)outbox->next_id;
+  outbox->store = store;
+  outbox->dead_letter = -1;
+  outbox->seed = (unsigned)time_unix();
+  pthread_mutex_init(&outbox->store_lock, NULL);
   pthread_mutex_init(&outbox->lock, NULL);
   condition_init(&outbox->changed);
   worker_init(&outbox->worker);
   return outbox;
 }
 
-static void parcel_free(struct parcel *parcel)
-{
-  free(parcel->data);
-  free(parcel);
-}
-
-static void drop_parcel(struct outbox *outbox, const struct parcel *parcel, const char *reason)
+static void drop(struct outbox *outbox, uint64_t items, const char *reason)
 {
   const struct pipeline_node *config = outbox->node->config;
-  statistics_drop(&outbox->node->statistics, config->name, config->place, parcel->message.items, reason);
+  statistics_drop(&outbox->node->statistics, config->name, config->place, items, reason);
+}
+
+static bool has_failed(const struct outbox *outbox)
+{
+  return atomic_load(&outbox->node->failed);
+}
+
+static bool over(const struct outbox *outbox)
+{
+  return atomic_load(&outbox->abandoned) || has_failed(outbox);
 }
 
 void outbox_free(struct outbox *outbox)
 {
   if (!outbox) return;
-  bool left = outbox->first != NULL;
-  for (struct parcel *parcel = outbox->first, *next; parcel; parcel = next) {
-    next = parcel->next;
-    drop_parcel(outbox, parcel, atomic_load(&outbox->node->failed) ? "node_failed" : "shutdown");
-    parcel_free(parcel);
+  uint64_t items;
+  store_keep(outbox->store);
+  while ((items = store_take_lost(outbox->store))) {
+    drop(outbox, items, has_failed(outbox) ? "node_failed" : "shutdown");
+    engine_status(outbox->node->engine, STATUS_NODE_FAILED);
   }
-  if (left) engine_status(outbox->node->engine, STATUS_NODE_FAILED);
+  store_free(outbox->store);
+  if (outbox->dead_letter >= 0) close(outbox->dead_letter);
   worker_free(&outbox->worker);
   pthread_cond_destroy(&outbox->changed);
   pthread_mutex_destroy(&outbox->lock);
+  pthread_mutex_destroy(&outbox->store_lock);
   free(outbox);
 }
 
-static bool over(const struct outbox *outbox)
+bool outbox_spools(const struct outbox *outbox)
 {
-  return atomic_load(&outbox->abandoned) || atomic_load(&outbox->node->failed);
+  return outbox->node->config->sink.spool.path != NULL;
+}
+
+/* -------------------------------------------------------------------------------------- the store and who waits for it */
+
+static void tell_change(struct outbox *outbox)
+{
+  pthread_mutex_lock(&outbox->lock);
+  outbox->changes++;
+  pthread_cond_broadcast(&outbox->changed);
+  pthread_mutex_unlock(&outbox->lock);
+}
+
+uint64_t outbox_progress(struct outbox *outbox)
+{
+  pthread_mutex_lock(&outbox->lock);
+  uint64_t changes = outbox->changes;
+  pthread_mutex_unlock(&outbox->lock);
+  return changes;
+}
+
+/* Until the store is no longer as it was, or the deadline, or it is over; `closed`: or nothing more comes. */
+static void wait_for_change(struct outbox *outbox, uint64_t seen, uint64_t deadline)
+{
+  bool closed = atomic_load(&outbox->closed);
+  pthread_mutex_lock(&outbox->lock);
+  while (
+    outbox->changes == seen && !over(outbox) && atomic_load(&outbox->closed) == closed && time_monotonic() < deadline)
+    condition_wait(&outbox->changed, &outbox->lock, deadline);
+  pthread_mutex_unlock(&outbox->lock);
+}
+
+static uint64_t deadline_of(enum store_answer answer)
+{
+  return answer == STORE_TROUBLE ? time_monotonic() + TROUBLE_DELAY : UINT64_MAX;
+}
+
+/* Why a message that was answered so is not waited for any longer; NULL: it may yet be taken. */
+static const char *reason_to_refuse(const struct outbox *outbox, enum store_answer answer)
+{
+  if (answer == STORE_NO_MEMORY) return "no_memory";
+  if (has_failed(outbox)) return "node_failed";
+  return atomic_load(&outbox->abandoned) ? "shutdown" : NULL;
 }
 
 bool outbox_put(struct outbox *outbox, struct evp_buf *buffer, uint64_t items, int64_t first_time, int64_t last_time)
 {
-  struct parcel *parcel = calloc(1, sizeof *parcel);
-  const struct pipeline_node *config = outbox->node->config;
-  const char *refused = parcel ? NULL : "no_memory";
-  pthread_mutex_lock(&outbox->lock);
-  while (!refused && !over(outbox) && outbox->first && outbox->bytes + buffer->size > outbox->limit)
-    condition_wait(&outbox->changed, &outbox->lock, UINT64_MAX);
-  if (!refused && over(outbox)) refused = atomic_load(&outbox->abandoned) ? "shutdown" : "node_failed";
-  if (!refused) {
-    parcel->data = buffer->data;
-    parcel->message = (struct evp_message){.data = buffer->data,
-      .size = buffer->size,
-      .id = outbox->next_id++,
-      .items = items,
-      .format = outbox->node->plugin->message_format,
-      .first_time = first_time,
-      .last_time = last_time};
-    *outbox->last = parcel;
-    outbox->last = &parcel->next;
-    outbox->bytes += buffer->size;
-    *buffer = (struct evp_buf){0};
-    pthread_cond_broadcast(&outbox->changed);
+  for (;;) {
+    uint64_t seen = outbox_progress(outbox);
+    enum store_answer answer = STORE_FULL;
+    pthread_mutex_lock(&outbox->store_lock);
+    if (!over(outbox) || (outbox_spools(outbox) && !has_failed(outbox)))
+      answer = store_put(outbox->store, buffer, items, first_time, last_time, !over(outbox));
+    pthread_mutex_unlock(&outbox->store_lock);
+    if (answer == STORE_OK) break;
+    if (answer == STORE_BROKEN) node_fail(outbox->node, "spool");
+    const char *reason = reason_to_refuse(outbox, answer);
+    if (reason) {
+      drop(outbox, items, reason);
+      if (!strcmp(reason, "shutdown")) engine_status(outbox->node->engine, STATUS_NODE_FAILED);
+      return false;
+    }
+    wait_for_change(outbox, seen, deadline_of(answer));
   }
-  pthread_mutex_unlock(&outbox->lock);
-  if (!refused) return true;
-  free(parcel);
-  statistics_drop(&outbox->node->statistics, config->name, config->place, items, refused);
-  return false;
+  tell_change(outbox);
+  return true;
 }
 
 /* --------------------------------------------------------------------------------------------------- delivery */
 
-static void take_out(struct outbox *outbox, struct parcel *parcel)
+static void take_out(struct outbox *outbox)
 {
-  pthread_mutex_lock(&outbox->lock);
-  outbox->first = parcel->next;
-  if (!outbox->first) outbox->last = &outbox->first;
-  outbox->bytes -= parcel->message.size;
-  outbox->finished++;
-  pthread_cond_broadcast(&outbox->changed);
-  pthread_mutex_unlock(&outbox->lock);
-  parcel_free(parcel);
+  pthread_mutex_lock(&outbox->store_lock);
+  store_remove(outbox->store);
+  pthread_mutex_unlock(&outbox->store_lock);
+  tell_change(outbox);
 }
 
 /* The leading bytes that are done are cut off. The items of a message can not be told apart here: they are counted when
    the rest is. */
-static void advance(struct outbox *outbox, struct parcel *parcel, size_t delivered)
+static void advance(struct outbox *outbox, struct evp_message *message, size_t delivered)
 {
-  if (delivered > parcel->message.size) delivered = parcel->message.size;
-  pthread_mutex_lock(&outbox->lock);
-  parcel->message.data += delivered;
-  parcel->message.size -= delivered;
-  outbox->bytes -= delivered;
-  outbox->finished++;
-  pthread_cond_broadcast(&outbox->changed);
-  pthread_mutex_unlock(&outbox->lock);
-  parcel->message.attempt = 0;
-  parcel->first_try = 0;
+  message->data += delivered;
+  message->size -= delivered;
+  pthread_mutex_lock(&outbox->store_lock);
+  store_advance(outbox->store, delivered, message->items);
+  pthread_mutex_unlock(&outbox->store_lock);
+  tell_change(outbox);
 }
 
 /* Doubling from `initial` to `max`, each time shorter or longer by up to `jitter` of itself. */
@@ -148,14 +184,14 @@ static uint64_t backoff(struct outbox *outbox, uint32_t attempt)
 }
 
 /* After AGAIN: waits as long as the back end or the configuration wants. False: given up. */
-static bool wait_for_retry(struct outbox *outbox, struct parcel *parcel, const struct evp_delivery *delivery)
+static bool wait_for_retry(struct outbox *outbox, struct evp_message *message, const struct evp_delivery *delivery)
 {
   const struct sink_settings *settings = &outbox->node->config->sink;
   uint64_t now = time_monotonic();
-  if (!parcel->first_try) parcel->first_try = now;
-  if (settings->retry.give_up != EVP_NEVER && now - parcel->first_try >= settings->retry.give_up) return false;
-  uint64_t delay = delivery->retry_after ? delivery->retry_after : backoff(outbox, parcel->message.attempt);
-  parcel->message.attempt++;
+  if (!outbox->first_try) outbox->first_try = now;
+  if (settings->retry.give_up != EVP_NEVER && now - outbox->first_try >= settings->retry.give_up) return false;
+  uint64_t delay = delivery->retry_after ? delivery->retry_after : backoff(outbox, message->attempt);
+  message->attempt++;
   statistics_add(&outbox->node->statistics.retries, 1);
   uint64_t until = now + delay;
   pthread_mutex_lock(&outbox->lock);
@@ -164,44 +200,61 @@ static bool wait_for_retry(struct outbox *outbox, struct parcel *parcel, const s
   return true;
 }
 
-static void count_delivered(struct outbox *outbox, const struct parcel *parcel, uint64_t rejected)
+static void count_delivered(struct outbox *outbox, const struct evp_message *message, uint64_t rejected)
 {
   struct statistics *statistics = &outbox->node->statistics;
-  uint64_t items = parcel->message.items;
+  uint64_t items = message->items;
   if (rejected > items) rejected = items;
   statistics_add(&statistics->rejected, rejected);
   statistics_add(&statistics->delivered, items - rejected);
 }
 
-/* One attempt; true: the parcel has left the outbox. */
-static bool attempt(struct outbox *outbox, struct parcel *parcel)
+/* What can not be delivered at all, ever. */
+static void give_up(struct outbox *outbox, const struct evp_message *message, const char *reason)
+{
+  dead_letter_write(outbox->node, outbox->dead_letter, message, reason);
+  drop(outbox, message->items, reason);
+  engine_status(outbox->node->engine, STATUS_NODE_FAILED);
+}
+
+/* True: the message is over. */
+static bool deliver_later(struct outbox *outbox, struct evp_message *message, struct evp_delivery *delivery)
+{
+  if (delivery->rejected > message->items) delivery->rejected = message->items;
+  statistics_add(&outbox->node->statistics.rejected, delivery->rejected);
+  message->items -= delivery->rejected;
+  if (delivery->delivered >= message->size && message->size) {
+    count_delivered(outbox, message, 0);
+    return true;
+  }
+  if (delivery->delivered || delivery->rejected) advance(outbox, message, delivery->delivered);
+  if (delivery->delivered) {
+    message->attempt = 0;
+    outbox->first_try = 0;
+    return false;
+  }
+  if (wait_for_retry(outbox, message, delivery)) return false;
+  give_up(outbox, message, "given_up");
+  return true;
+}
+
+/* One attempt; true: the message has left the outbox. */
+static bool attempt(struct outbox *outbox, struct evp_message *message)
 {
   struct evp_delivery delivery = {0};
   uint64_t begin = time_monotonic();
-  enum evp_status status = outbox->node->plugin->deliver(outbox->self, &parcel->message, &delivery);
+  enum evp_status status = outbox->node->plugin->deliver(outbox->self, message, &delivery);
   statistics_add(&outbox->node->statistics.busy_ns, time_monotonic() - begin);
   switch (status) {
   case EVP_OK:
-    count_delivered(outbox, parcel, delivery.rejected);
+    count_delivered(outbox, message, delivery.rejected);
     break;
   case EVP_AGAIN:
-    if (delivery.rejected > parcel->message.items) delivery.rejected = parcel->message.items;
-    statistics_add(&outbox->node->statistics.rejected, delivery.rejected);
-    parcel->message.items -= delivery.rejected;
-    if (delivery.delivered >= parcel->message.size) {
-      count_delivered(outbox, parcel, 0);
-      break;
-    }
-    if (delivery.delivered) {
-      advance(outbox, parcel, delivery.delivered);
-      return false;
-    }
-    if (wait_for_retry(outbox, parcel, &delivery)) return false;
-    drop_parcel(outbox, parcel, "given_up");
-    engine_status(outbox->node->engine, STATUS_NODE_FAILED);
+    if (!deliver_later(outbox, message, &delivery)) return false;
     break;
   case EVP_REJECT:
-    statistics_add(&outbox->node->statistics.rejected, parcel->message.items);
+    dead_letter_write(outbox->node, outbox->dead_letter, message, "rejected");
+    statistics_add(&outbox->node->statistics.rejected, message->items);
     break;
   case EVP_END:
   case EVP_ERROR:
@@ -209,36 +262,54 @@ static bool attempt(struct outbox *outbox, struct parcel *parcel)
     node_fail(outbox->node, "deliver");
     return false;
   }
-  take_out(outbox, parcel);
+  take_out(outbox);
   return true;
 }
 
-static struct parcel *wait_for_parcel(struct outbox *outbox)
+static enum store_answer first_message(struct outbox *outbox, struct evp_message *message)
 {
-  pthread_mutex_lock(&outbox->lock);
-  while (!over(outbox) && !outbox->first && !atomic_load(&outbox->closed))
-    condition_wait(&outbox->changed, &outbox->lock, UINT64_MAX);
-  struct parcel *parcel = over(outbox) ? NULL : outbox->first;
-  pthread_mutex_unlock(&outbox->lock);
-  return parcel;
+  pthread_mutex_lock(&outbox->store_lock);
+  enum store_answer answer = store_first(outbox->store, message);
+  pthread_mutex_unlock(&outbox->store_lock);
+  return answer;
+}
+
+/* False: there is none, and none comes. */
+static bool wait_for_message(struct outbox *outbox, struct evp_message *message)
+{
+  while (!over(outbox)) {
+    uint64_t seen = outbox_progress(outbox);
+    bool closed = atomic_load(&outbox->closed); /* before the look: what was put before is seen */
+    enum store_answer answer = first_message(outbox, message);
+    if (answer == STORE_OK) return true;
+    if (answer == STORE_EMPTY && closed) return false;
+    if (answer == STORE_BROKEN) node_fail(outbox->node, "spool");
+    if (answer == STORE_DAMAGED) {
+      give_up(outbox, message, "damaged_in_spool");
+      take_out(outbox);
+    } else {
+      wait_for_change(outbox, seen, deadline_of(answer));
+    }
+  }
+  return false;
 }
 
 static void deliver_all(void *argument)
 {
   struct outbox *outbox = argument;
-  struct parcel *parcel;
-  while ((parcel = wait_for_parcel(outbox))) {
+  struct evp_message message;
+  while (wait_for_message(outbox, &message)) {
     bool left = false;
-    while (!left && !over(outbox)) left = attempt(outbox, parcel);
+    outbox->first_try = 0;
+    while (!left && !over(outbox)) left = attempt(outbox, &message);
   }
-  pthread_mutex_lock(&outbox->lock);
-  pthread_cond_broadcast(&outbox->changed); /* a sink's thread may wait for room that never comes */
-  pthread_mutex_unlock(&outbox->lock);
+  tell_change(outbox); /* a sink's thread may wait for room that never comes */
   engine_wake(outbox->node->engine);
 }
 
 bool outbox_start(struct outbox *outbox)
 {
+  if (!dead_letter_open(outbox->node, &outbox->dead_letter) || !store_open(outbox->store)) return false;
   if (worker_start(&outbox->worker, deliver_all, outbox)) return true;
   node_log(outbox->node, LOG_LEVEL_ERROR, "no thread to deliver with");
   return false;
@@ -248,6 +319,7 @@ static void signal_change(struct outbox *outbox, atomic_bool *flag)
 {
   pthread_mutex_lock(&outbox->lock);
   atomic_store(flag, true);
+  outbox->changes++;
   pthread_cond_broadcast(&outbox->changed);
   pthread_mutex_unlock(&outbox->lock);
 }
@@ -265,12 +337,4 @@ void outbox_abandon(struct outbox *outbox)
 bool outbox_join(struct outbox *outbox, uint64_t deadline)
 {
   return worker_join(&outbox->worker, deadline);
-}
-
-uint64_t outbox_progress(struct outbox *outbox)
-{
-  pthread_mutex_lock(&outbox->lock);
-  uint64_t finished = outbox->finished;
-  pthread_mutex_unlock(&outbox->lock);
-  return finished;
 }

@@ -60,6 +60,11 @@ struct sink *sink_new(struct node *node, struct evp_ctx *ctx)
   return NULL;
 }
 
+bool sink_spools(const struct sink *sink)
+{
+  return sink->outbox && outbox_spools(sink->outbox);
+}
+
 struct queue *sink_queue(struct sink *sink)
 {
   return sink->queue;
@@ -233,12 +238,20 @@ static enum evp_status write_batch(struct sink *sink, const struct evp_batch *ba
   return status;
 }
 
+/* A sink with a spool may still fill it. */
+static bool time_is_up(const struct sink *sink)
+{
+  const struct engine *engine = sink->node->engine;
+  if (!atomic_load(&engine->abandoned)) return false;
+  return !sink_spools(sink) || sink->now >= atomic_load(&engine->spool_until);
+}
+
 /* A sink that ended did so on purpose: what it does not get is no loss. */
 static void take_batch(struct sink *sink, struct queue_entry entry)
 {
   const struct evp_batch *batch = &entry.view->batch;
   enum evp_status status = EVP_OK;
-  if (atomic_load(&sink->node->engine->abandoned)) {
+  if (time_is_up(sink)) {
     drop_items(sink, batch->n, "shutdown");
     engine_status(sink->node->engine, STATUS_NODE_FAILED);
   } else if (usable(sink)) {

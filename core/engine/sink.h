@@ -22,8 +22,9 @@ struct queue *sink_queue(struct sink *);
 void sink_close(struct sink *);
 /* Waits for the threads until a monotonic deadline; false: still running. */
 bool sink_join(struct sink *, uint64_t deadline);
-/* The time is up: what is not delivered yet is counted as dropped. */
+/* The time is up: what is not delivered yet goes to the spool, without one it is counted as dropped. */
 void sink_abandon(struct sink *);
+bool sink_spools(const struct sink *);
 /* A number that grows with all that is taken and delivered: is there progress? */
 uint64_t sink_progress(struct sink *);
 

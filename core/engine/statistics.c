@@ -78,7 +78,8 @@ static void append_count(char *text, size_t room, const char *word, uint64_t n)
 static bool lost_something(struct statistics *statistics)
 {
   return statistics_get(&statistics->rejected) || statistics_get(&statistics->errors) ||
-         statistics_get(&statistics->late) || statistics_dropped(statistics);
+         statistics_get(&statistics->late) || statistics_get(&statistics->spool_items) ||
+         statistics_dropped(statistics);
 }
 
 void statistics_report(struct statistics *statistics, const char *node, const char *place, enum log_level level)
@@ -86,12 +87,14 @@ void statistics_report(struct statistics *statistics, const char *node, const ch
   char text[512] = "";
   append_counts(text, sizeof text, "in", statistics->in);
   append_counts(text, sizeof text, "out", statistics->out);
+  append_count(text, sizeof text, "recovered", statistics_get(&statistics->recovered));
   append_count(text, sizeof text, "delivered", statistics_get(&statistics->delivered));
   append_count(text, sizeof text, "rejected", statistics_get(&statistics->rejected));
   append_count(text, sizeof text, "retries", statistics_get(&statistics->retries));
   append_count(text, sizeof text, "errors", statistics_get(&statistics->errors));
   append_count(text, sizeof text, "late events", statistics_get(&statistics->late));
   append_count(text, sizeof text, "dropped", statistics_dropped(statistics));
+  append_count(text, sizeof text, "spooled", statistics_get(&statistics->spool_items));
   pthread_mutex_lock(&statistics->lock);
   for (unsigned i = 0; i < statistics->n_drops; i++)
     if (statistics->drops[i].items > statistics->drops[i].told) say(&statistics->drops[i], node, place);

@@ -1,8 +1,9 @@
 /* statistics.h: what each node did, counted by the engine and not by the plugin.
  *
  * Threads  any; counters are relaxed atomics, drops by reason take a lock (they are rare).
- * Rule     for every sink that was not ended by its reader: items in = delivered + dropped + rejected. `in` counts what
- *          was offered, whether the queue took it or not.
+ * Rule     for every sink that was not ended by its reader, when all is over: items
+ *          in + recovered = delivered + dropped + rejected + spool_items
+ *          where `in` counts what was offered, whether the queue took it or not. Without a spool both its terms are 0.
  */
 #ifndef EVPIPE_STATISTICS_H
 #define EVPIPE_STATISTICS_H
@@ -24,6 +25,8 @@ struct statistics {
   _Atomic uint64_t in[SIGNALS], out[SIGNALS]; /* items by signal: bytes, events, metrics, logs */
   _Atomic uint64_t rejected, delivered, errors, retries, late;
   _Atomic uint64_t queue_bytes, busy_ns;
+  _Atomic uint64_t recovered; /* items that an earlier process left in the spool */
+  _Atomic uint64_t spool_items, spool_bytes; /* what waits there now */
   _Atomic uint64_t connects, decode_errors, skipped_bytes;
   pthread_mutex_t lock; /* of what follows */
   struct drop_count drops[DROP_REASONS];

@@ -1,0 +1,235 @@
+#include "engine/store.h"
+#include "engine/spool.h"
+#include "engine/time.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TROUBLE_LINE_INTERVAL (60 * NS_PER_S)
+
+struct parcel {
+  struct parcel *next;
+  struct evp_message message;
+  uint8_t *data; /* what is to be freed; message.data moves on as parts are delivered */
+};
+
+struct store {
+  struct node *node;
+  struct parcel *first, **last; /* in memory */
+  uint64_t bytes, limit; /* of them */
+  uint64_t next_id;
+  struct spool *spool; /* NULL: none */
+  bool from_memory; /* where the message came from that store_first() gave last */
+  bool full_said;
+  bool troubled;
+  uint64_t trouble_line; /* monotonic: not said again before */
+};
+
+struct store *store_new(struct node *node)
+{
+  struct store *store = calloc(1, sizeof *store);
+  if (!store) return NULL;
+  store->node = node;
+  store->last = &store->first;
+  store->limit = node->config->sink.queue.max_size;
+  store->next_id = (uint64_t)time_unix();
+  return store;
+}
+
+static void show_content(struct store *store)
+{
+  struct statistics *statistics = &store->node->statistics;
+  struct spool_content content = spool_content(store->spool);
+  atomic_store_explicit(&statistics->spool_items, content.items, memory_order_relaxed);
+  atomic_store_explicit(&statistics->spool_bytes, content.bytes, memory_order_relaxed);
+}
+
+bool store_open(struct store *store)
+{
+  const struct pipeline_node *config = store->node->config;
+  const struct spool_settings *settings = &config->sink.spool;
+  char error[SPOOL_ERROR_MAX];
+  if (!settings->path) return true;
+  const struct spool_options options = {
+    settings->path, settings->max_size, store->node->plugin->name, store->node->plugin->message_format};
+  store->spool = spool_open(&options, error);
+  if (!store->spool) {
+    node_log(store->node, LOG_LEVEL_ERROR, "%s", error);
+    return false;
+  }
+  struct spool_content content = spool_content(store->spool);
+  statistics_add(&store->node->statistics.recovered, content.items);
+  if (store->next_id <= spool_last_id(store->spool)) store->next_id = spool_last_id(store->spool) + 1;
+  show_content(store);
+  if (content.messages)
+    node_log(store->node, LOG_LEVEL_INFO,
+      "spool %s: %" PRIu64 " messages (%" PRIu64 " items, %" PRIu64 " bytes) of an earlier run are delivered first",
+      settings->path, content.messages, content.items, content.bytes);
+  return true;
+}
+
+static void parcel_free(struct parcel *parcel)
+{
+  free(parcel->data);
+  free(parcel);
+}
+
+static void drop_first_parcel(struct store *store)
+{
+  struct parcel *parcel = store->first;
+  store->first = parcel->next;
+  if (!store->first) store->last = &store->first;
+  store->bytes -= parcel->message.size;
+  parcel_free(parcel);
+}
+
+void store_free(struct store *store)
+{
+  if (!store) return;
+  while (store->first) drop_first_parcel(store);
+  spool_close(store->spool);
+  free(store);
+}
+
+/* -------------------------------------------------------------------------------------------- what the spool says */
+
+static void say_trouble(struct store *store)
+{
+  uint64_t now = time_monotonic();
+  statistics_add(&store->node->statistics.errors, 1);
+  if (store->troubled && now < store->trouble_line) return;
+  store->troubled = true;
+  store->trouble_line = now + TROUBLE_LINE_INTERVAL;
+  node_log(store->node, LOG_LEVEL_ERROR, "%s; trying again", spool_error(store->spool));
+}
+
+static void say_full(struct store *store)
+{
+  if (!store->full_said)
+    node_log(store->node, LOG_LEVEL_WARNING, "spool %s is full (max_size): what comes waits in the queue",
+      store->node->config->sink.spool.path);
+  store->full_said = true;
+}
+
+/* Of every call of the spool: what is to be said of it, and what it means here. */
+static enum store_answer judge(struct store *store, enum spool_status status)
+{
+  show_content(store);
+  switch (status) {
+  case SPOOL_OK:
+    if (store->troubled) node_log(store->node, LOG_LEVEL_INFO, "the spool works again");
+    store->troubled = false;
+    return STORE_OK;
+  case SPOOL_EMPTY:
+    return STORE_EMPTY;
+  case SPOOL_FULL:
+    say_full(store);
+    return STORE_FULL;
+  case SPOOL_DAMAGED:
+    return STORE_DAMAGED;
+  case SPOOL_TROUBLE:
+    say_trouble(store);
+    return STORE_TROUBLE;
+  case SPOOL_BROKEN:
+    break;
+  }
+  node_log(store->node, LOG_LEVEL_ERROR, "%s", spool_error(store->spool));
+  return STORE_BROKEN;
+}
+
+/* ------------------------------------------------------------------------------------------------------- putting */
+
+static enum store_answer put_in_memory(struct store *store, const struct evp_message *message, struct evp_buf *buffer)
+{
+  if (store->first && store->bytes + message->size > store->limit) return STORE_FULL;
+  struct parcel *parcel = calloc(1, sizeof *parcel);
+  if (!parcel) return STORE_NO_MEMORY;
+  parcel->message = *message;
+  parcel->data = buffer->data;
+  *buffer = (struct evp_buf){0};
+  *store->last = parcel;
+  store->last = &parcel->next;
+  store->bytes += message->size;
+  return STORE_OK;
+}
+
+/* A message that the spool took is on disk: the buffer is used for the next one. */
+static enum store_answer put_in_spool(
+  struct store *store, const struct evp_message *message, struct evp_buf *buffer, bool may_pass)
+{
+  enum spool_status status = spool_put(store->spool, message);
+  enum store_answer answer = judge(store, status);
+  if (answer == STORE_OK) store->full_said = false;
+  bool waits = store->first || spool_content(store->spool).messages;
+  return answer == STORE_TROUBLE && may_pass && !waits ? put_in_memory(store, message, buffer) : answer;
+}
+
+enum store_answer store_put(
+  struct store *store, struct evp_buf *buffer, uint64_t items, int64_t first_time, int64_t last_time, bool may_pass)
+{
+  const struct evp_message message = {.data = buffer->data,
+    .size = buffer->size,
+    .id = store->next_id,
+    .items = items,
+    .format = store->node->plugin->message_format,
+    .first_time = first_time,
+    .last_time = last_time};
+  enum store_answer answer =
+    store->spool ? put_in_spool(store, &message, buffer, may_pass) : put_in_memory(store, &message, buffer);
+  if (answer == STORE_OK) store->next_id++;
+  return answer;
+}
+
+/* ---------------------------------------------------------------------------------------------------- taking out */
+
+enum store_answer store_first(struct store *store, struct evp_message *message)
+{
+  store->from_memory = store->first != NULL;
+  if (store->from_memory) *message = store->first->message;
+  if (store->from_memory) return STORE_OK;
+  if (!store->spool) return STORE_EMPTY;
+  enum spool_status status = spool_first(store->spool, message);
+  return status == SPOOL_OK ? STORE_OK : judge(store, status);
+}
+
+void store_advance(struct store *store, size_t delivered, uint64_t items)
+{
+  if (!store->from_memory) {
+    judge(store, spool_advance(store->spool, delivered, items));
+    return;
+  }
+  struct evp_message *message = &store->first->message;
+  message->data += delivered;
+  message->size -= delivered;
+  message->items = items;
+  store->bytes -= delivered;
+}
+
+void store_remove(struct store *store)
+{
+  if (store->from_memory)
+    drop_first_parcel(store);
+  else
+    judge(store, spool_remove(store->spool));
+}
+
+/* ------------------------------------------------------------------------------------------------------ the end */
+
+void store_keep(struct store *store)
+{
+  if (!store->spool) return;
+  while (store->first && judge(store, spool_put(store->spool, &store->first->message)) == STORE_OK)
+    drop_first_parcel(store);
+  struct spool_content content = spool_content(store->spool);
+  if (content.messages)
+    node_log(store->node, LOG_LEVEL_INFO, "%" PRIu64 " messages (%" PRIu64 " items) stay in the spool %s",
+      content.messages, content.items, store->node->config->sink.spool.path);
+}
+
+uint64_t store_take_lost(struct store *store)
+{
+  if (!store->first) return 0;
+  uint64_t items = store->first->message.items;
+  drop_first_parcel(store);
+  return items;
+}

@@ -1,0 +1,44 @@
+/* store.h: where sealed messages wait for their delivery, in order: in the spool, if the sink has one, else in memory.
+ *
+ * A message that the disk does not take goes by it, in memory, if nothing else waits: so a full disk holds nothing up
+ * while the back end is there, and while it is not, the sink waits and its queue's policy decides.
+ *
+ * Owner    the outbox; calls are made one at a time, from the sink's thread and the one that delivers.
+ * Rule     the statistics' spool_items and spool_bytes are what waits on disk.
+ */
+#ifndef EVPIPE_STORE_H
+#define EVPIPE_STORE_H
+
+#include "engine/node.h"
+
+struct store;
+
+enum store_answer {
+  STORE_OK,
+  STORE_EMPTY, /* no message waits */
+  STORE_FULL, /* until something is removed */
+  STORE_TROUBLE, /* the disk does not do it now; said */
+  STORE_NO_MEMORY, /* of this message: it can not be taken */
+  STORE_DAMAGED, /* the first message is not what it was: remove it */
+  STORE_BROKEN /* the spool can not go on; said */
+};
+
+struct store *store_new(struct node *); /* NULL: no memory */
+bool store_open(struct store *); /* the spool, if the configuration names one; false: reported */
+void store_free(struct store *); /* what is in memory is gone */
+
+/* What it answers OK for may have been taken out of the buffer. `may_pass`: there will be a delivery for what can only wait in memory.
+   OK, FULL, TROUBLE, NO_MEMORY, BROKEN. */
+enum store_answer store_put(
+  struct store *, struct evp_buf *, uint64_t items, int64_t first_time, int64_t last_time, bool may_pass);
+/* The first message; its data is valid until it is removed. OK, EMPTY, TROUBLE, DAMAGED, BROKEN. */
+enum store_answer store_first(struct store *, struct evp_message *);
+/* Of the first message so many leading bytes are done, and so many items are left. */
+void store_advance(struct store *, size_t delivered, uint64_t items);
+void store_remove(struct store *); /* the first message is over */
+/* At the end: what is in memory goes to the spool, if there is one that takes it. What remains is store_first()'s. */
+void store_keep(struct store *);
+/* After store_keep(): takes the next message that is only in memory; its items; 0: there is none. */
+uint64_t store_take_lost(struct store *);
+
+#endif

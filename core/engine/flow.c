@@ -353,6 +353,12 @@ void flow_forget_decoded(struct flow *flow)
   if (flow->decoding) block_reuse(flow->decoding);
 }
 
+void flow_rest(struct flow *flow)
+{
+  block_unref(flow->decoding);
+  flow->decoding = NULL;
+}
+
 void flow_wake_sinks(struct flow *flow, bool more_at_once)
 {
   for (unsigned i = 0; i < flow->n_sinks; i++) queue_wake(sink_queue(flow->sinks[i]->sink), more_at_once);

@@ -33,6 +33,8 @@ void flow_events(struct flow *, struct slab *, uint32_t n, size_t span, uint64_t
 void flow_bytes(struct flow *, struct slab *, const struct evp_batch *);
 /* All that lay in the slab is decoded: lets go of it, so that it can be read into again. */
 void flow_forget_decoded(struct flow *);
+/* Nothing comes for now: lets go of the block that is decoded into. */
+void flow_rest(struct flow *);
 /* The turn is over: sinks that sleep are told of what was queued for them. With `more_at_once` the next turn comes at
    once, and a sink is let sleep until it is worth it. */
 void flow_wake_sinks(struct flow *, bool more_at_once);

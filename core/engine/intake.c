@@ -258,6 +258,15 @@ void intake_decode(struct intake *intake)
   flow_look(intake->flow, time_monotonic(), intake->newest_time, intake->newest_seen);
 }
 
+void intake_rest(struct intake *intake)
+{
+  struct reader *reader = &intake->reader;
+  if (intake->flow) flow_rest(intake->flow);
+  if (reader->parsed < reader->used || reader->sent < reader->used) return;
+  reader_free(reader);
+  reader->used = reader->parsed = reader->sent = 0;
+}
+
 /* What the last items need more of never comes. Their bytes went out when they came. */
 void intake_exhaust(struct intake *intake)
 {

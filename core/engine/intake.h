@@ -36,6 +36,8 @@ bool intake_begin(struct intake *, struct evp_stream *, int64_t modified);
 void intake_take(struct intake *, size_t size);
 /* Decodes what lies in the slab; stops early when it is not due yet or another stream begins. */
 void intake_decode(struct intake *);
+/* Nothing came for a while: lets go of the memory that is read and decoded into, if no incomplete item lies in it. */
+void intake_rest(struct intake *);
 /* The input is over: the events that only the end can decide. */
 void intake_exhaust(struct intake *);
 /* Says how the stream ended, and sets its state. `stopped`: evpipe stopped reading, wherever it stood. True: damaged. */

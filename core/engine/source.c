@@ -13,6 +13,8 @@
 
 /* A connection of so many nanoseconds was a good one. */
 #define LASTED NS_PER_S
+/* How often a source looks whether it was silent since it looked last. */
+#define REST_INTERVAL NS_PER_S
 
 enum source_state {
   SOURCE_WAITING, /* until retry_at, then connects */
@@ -37,6 +39,8 @@ struct source {
   bool blocked; /* waits for room in a queue, or for held-back events to go out */
   bool input_over; /* no more bytes of this connection; then the rest in the slab ends with the stream */
   bool empty; /* the last connection gave no byte, or there was none */
+  bool active; /* bytes came since it was looked at last */
+  uint64_t rest_at; /* when that is; UINT64_MAX: it has no memory to let go of */
   bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
   bool prologue_wanted, secrets_wanted, census_wanted;
   struct silence silence;
@@ -53,6 +57,7 @@ struct source *source_new(struct node *node, struct evp_ctx *ctx)
   source->ctx = ctx;
   source->fd = -1;
   source->empty = true;
+  source->rest_at = UINT64_MAX;
   intake_init(&source->intake, ctx);
   return source;
 }
@@ -270,6 +275,7 @@ static void read_some(struct source *source)
   switch (status) {
   case EVP_OK:
     if (!source->intake.flow && !begin_stream(source)) return;
+    source->active = true;
     intake_take(&source->intake, size);
     statistics_add(&source->node->statistics.in[signal_index(EVP_BYTES)], size);
     intake_decode(&source->intake);
@@ -390,9 +396,22 @@ static bool may_be_silent(const struct source *source)
   return source->state == SOURCE_OPEN && !source_has_items(source) && !source->ctx->recorded;
 }
 
+/* A silent stream needs nothing to read and decode into: of many, only those that say something have that. */
+static void look_for_rest(struct source *source, uint64_t now)
+{
+  if (source->active && (source->rest_at == UINT64_MAX || now >= source->rest_at)) {
+    source->active = source->rest_at == UINT64_MAX;
+    source->rest_at = now + REST_INTERVAL;
+  } else if (now >= source->rest_at) {
+    source->rest_at = UINT64_MAX;
+    intake_rest(&source->intake);
+  }
+}
+
 static void look_at_clock(struct source *source)
 {
   uint64_t now = time_monotonic();
+  look_for_rest(source, now);
   if (source->intake.flow && !source_has_items(source))
     flow_look(source->intake.flow, now, source->intake.newest_time, source->intake.newest_seen);
   if (!may_be_silent(source)) return;
@@ -475,6 +494,7 @@ uint64_t source_deadline(const struct source *source)
   if (source->intake.due) return source->intake.due;
   if (source->fd < 0 || source->intake.restart || source->input_over) return 0;
   uint64_t deadline = source->intake.flow ? flow_deadline(source->intake.flow) : UINT64_MAX;
+  if (source->rest_at < deadline) deadline = source->rest_at;
   if (!may_be_silent(source)) return deadline;
   struct silence_facts facts = facts_of(source);
   uint64_t silence = silence_deadline(&source->silence, &facts, source->node->engine->silence_after);

@@ -251,8 +251,12 @@ static void look_again(struct each *each)
   struct entries merged = {.items = calloc(each->entries.n + found.n + 1, sizeof *merged.items)};
   if (merged.items) {
     merge(each, &found, &merged);
+    bool first = !each->entries.items;
     free(each->entries.items);
     each->entries = merged;
+    if (first)
+      node_log(each->node, found.n ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "%zu paths match %s%s", found.n,
+        each->node->config->source.each, found.n ? "" : " so far: waiting for them");
   }
   found_paths_free(&found);
 }
@@ -271,6 +275,7 @@ static int by_path(const void *a, const void *b)
 void each_take_back(struct each *each, struct source *source)
 {
   struct entry key = {.path = (char *)(uintptr_t)source_path(source)};
+  node_log(each->node, LOG_LEVEL_DEBUG, "%s: %s", source_path(source), source_was_let_go(source) ? "let go" : "over");
   struct entry *entry = bsearch(&key, each->entries.items, each->entries.n, sizeof key, by_path);
   bool let_go = source_was_let_go(source);
   source_free(source);

@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 import harness  # noqa: E402
 import json_schema  # noqa: E402
 
-PLUGINS = ["filter/heap", "filter/logs", "filter/select", "filter/sort", "sink/influxdb", "sink/print", "source/file", "source/socket"]
+PLUGINS = ["filter/heap", "filter/logs", "filter/select", "filter/sort", "sink/influxdb", "sink/print", "source/exec", "source/file", "source/socket"]
 PIPELINE = """\
 sources: {app: {plugin: file, path: x, labels: {service: "quo\\"te"}}}
 filters: {heap: {plugin: heap, from: app}}
@@ -189,7 +189,7 @@ class Schema(harness.Case):
         self.assertGreaterEqual(len(recipes), 3)
         for recipe in recipes:
             with self.subTest(recipe.name):
-                environment = {**os.environ, "EVENTLOG": "x", "INFLUX_URL": "http://x"}
+                environment = {**os.environ, "EVENTLOG": "x", "INFLUX_URL": "http://x", "EVPIPE_COMMAND": "x"}
                 as_json = subprocess.run([os.environ["TREE_TO_JSON"], str(recipe)], capture_output=True, text=True, timeout=60, env=environment)
                 self.assertEqual(as_json.returncode, 0, as_json.stderr)
                 self.assertEqual(self.wrong(json.loads(as_json.stdout)), [])

@@ -3,6 +3,8 @@
 Most programs here are fakes that write a recorded log (tests/live/fake_program.py); what should come out is what a plain run of
 the file gives. Some are real ones, made with GHC.
 """
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -12,6 +14,7 @@ import signal
 
 import harness
 import programs
+from http_backend import HttpBackend
 
 FAKE = harness.SOURCE / "tests" / "live" / "fake_program.py"
 LOG = harness.OWN_LOG
@@ -27,12 +30,14 @@ PIPELINE = """
 """
 
 
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what evpipe leaves behind becomes ours to wait for, not init's
+
+
 def gone(pid):
-    """Ended: not there, or left for an init that does not wait for it."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+    with contextlib.suppress(ChildProcessError):  # not ours (yet)
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    return not pathlib.Path(f"/proc/{pid}").exists()
 
 
 class ExecCase(harness.Case):
@@ -445,6 +450,19 @@ class Ghc(ExecCase):
         self.assertEqual(status, 0, err)
         self.assertTrue(b'"HEAP_PROF_BEGIN"' in self.events())
         self.assertEqual(len(self.messages()), 2000)
+
+    def test_the_recipe(self):
+        """config/exec.yaml: the census and the messages arrive, and evpipe ends with the program."""
+        chatter = programs.chatter("rtsopts", "-eventlog", "-rtsopts")
+        backend = HttpBackend()
+        self.addCleanup(backend.close)
+        process = self.evpipe(harness.SOURCE / "config" / "exec.yaml", directory=self.folder,
+                              environment={"EVPIPE_COMMAND": f"'{chatter}' 300", "INFLUXDB_URL": backend.url, "XDG_RUNTIME_DIR": str(self.runtime)})
+        self.assertEqual(process.wait(), 0, process.err())
+        lines = backend.lines()
+        self.assertEqual(sum(line.startswith("ghc_log,") for line in lines), 300)
+        self.assertTrue([line for line in lines if line.startswith("ghc_heap_size_bytes,")])
+        self.check_nothing_left()
 
     def test_the_run_time_system_refuses(self):
         chatter = programs.chatter("plain", "-eventlog")

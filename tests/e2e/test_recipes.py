@@ -6,7 +6,7 @@ import subprocess
 import harness
 
 RECIPES = sorted((harness.SOURCE / "config").glob("*.yaml"))
-ENVIRONMENT = {"EVENTLOG": str(harness.OWN_LOG)}
+ENVIRONMENT = {"EVENTLOG": str(harness.OWN_LOG), "EVPIPE_COMMAND": "./my-app --port 80"}
 
 
 class Recipes(harness.Case):

@@ -86,7 +86,7 @@ enum spool_status spool_fail(struct spool *spool, int code)
     spool_say(spool->error, path, "can not be written (%s); its folder, too, must be writable", reason);
     break;
   default:
-    spool_say(spool->error, path, "%s", reason);
+    spool_say(spool->error, path, "%s (SQLite's code %d)", reason, code);
   }
   return classify(code);
 }

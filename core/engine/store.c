@@ -20,9 +20,8 @@ struct store {
   uint64_t next_id;
   struct spool *spool; /* NULL: none */
   bool from_memory; /* where the message came from that store_first() gave last */
-  bool full_said;
-  bool troubled;
-  uint64_t trouble_line; /* monotonic: not said again before */
+  bool full_said, trouble_said;
+  uint64_t trouble_line; /* monotonic: trouble is not said again before */
 };
 
 struct store *store_new(struct node *node)
@@ -97,8 +96,8 @@ static void say_trouble(struct store *store)
 {
   uint64_t now = time_monotonic();
   statistics_add(&store->node->statistics.errors, 1);
-  if (store->troubled && now < store->trouble_line) return;
-  store->troubled = true;
+  if (now < store->trouble_line) return;
+  store->trouble_said = true;
   store->trouble_line = now + TROUBLE_LINE_INTERVAL;
   node_log(store->node, LOG_LEVEL_ERROR, "%s; trying again", spool_error(store->spool));
 }
@@ -117,8 +116,6 @@ static enum store_answer judge(struct store *store, enum spool_status status)
   show_content(store);
   switch (status) {
   case SPOOL_OK:
-    if (store->troubled) node_log(store->node, LOG_LEVEL_INFO, "the spool works again");
-    store->troubled = false;
     return STORE_OK;
   case SPOOL_EMPTY:
     return STORE_EMPTY;
@@ -153,13 +150,19 @@ static enum store_answer put_in_memory(struct store *store, const struct evp_mes
   return STORE_OK;
 }
 
+static void say_good_again(struct store *store)
+{
+  if (store->trouble_said) node_log(store->node, LOG_LEVEL_INFO, "the spool works again");
+  store->trouble_said = store->full_said = false;
+}
+
 /* A message that the spool took is on disk: the buffer is used for the next one. */
 static enum store_answer put_in_spool(
   struct store *store, const struct evp_message *message, struct evp_buf *buffer, bool may_pass)
 {
   enum spool_status status = spool_put(store->spool, message);
   enum store_answer answer = judge(store, status);
-  if (answer == STORE_OK) store->full_said = false;
+  if (answer == STORE_OK) say_good_again(store);
   bool waits = store->first || spool_content(store->spool).messages;
   return answer == STORE_TROUBLE && may_pass && !waits ? put_in_memory(store, message, buffer) : answer;
 }

@@ -160,14 +160,16 @@ static void take_out(struct outbox *outbox)
   tell_change(outbox);
 }
 
-/* The leading bytes that are done are cut off. The items of a message can not be told apart here: they are counted when
-   the rest is. */
-static void advance(struct outbox *outbox, struct evp_message *message, size_t delivered)
+/* The leading bytes that are done are cut off, and their items counted: what is given up later is only the rest. */
+static void advance(struct outbox *outbox, struct evp_message *message, const struct evp_delivery *delivery)
 {
-  message->data += delivered;
-  message->size -= delivered;
+  uint64_t items = delivery->delivered_items < message->items ? delivery->delivered_items : message->items;
+  statistics_add(&outbox->node->statistics.delivered, items);
+  message->items -= items;
+  message->data += delivery->delivered;
+  message->size -= delivery->delivered;
   pthread_mutex_lock(&outbox->store_lock);
-  store_advance(outbox->store, delivered, message->items);
+  store_advance(outbox->store, delivery->delivered, message->items);
   pthread_mutex_unlock(&outbox->store_lock);
   tell_change(outbox);
 }
@@ -227,7 +229,7 @@ static bool deliver_later(struct outbox *outbox, struct evp_message *message, st
     count_delivered(outbox, message, 0);
     return true;
   }
-  if (delivery->delivered || delivery->rejected) advance(outbox, message, delivery->delivered);
+  if (delivery->delivered || delivery->rejected) advance(outbox, message, delivery);
   if (delivery->delivered) {
     message->attempt = 0;
     outbox->first_try = 0;

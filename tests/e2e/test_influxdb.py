@@ -182,6 +182,18 @@ class Answers(InfluxdbCase):
         self.check_all_once(backend)
         self.assertNotIn("rejected", err)
 
+    def test_what_is_lost_of_a_halved_message_is_only_the_rest(self):
+        """The server takes some pieces of a message and is gone then: what it has is counted as delivered, and nothing twice."""
+        def script(request):
+            if len(request.body) > 3000:
+                return Answer(413)
+            return Answer(503) if len(backend.taken) >= 2 else None
+        backend = self.backend(script)
+        err = self.run_against(backend, status=1, items=2000, shutdown="500ms")
+        there, all_of_them = len(backend.lines()), len(self.expected())
+        self.assertGreater(there, 2)
+        self.assertRegex(err, rf"influx .*done: .*delivered {there},.*dropped {all_of_them - there}\b")
+
     def test_a_line_that_is_too_large_is_counted(self):
         def script(request):
             return Answer(413) if len(request.body) > 145 else None

@@ -94,6 +94,29 @@ START_TEST(a_part_that_is_delivered_is_not_sent_again)
 }
 END_TEST
 
+START_TEST(what_is_given_up_is_only_the_rest)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN, EVP_AGAIN, EVP_OK};
+  harness.config.sink.retry.give_up = 0;
+  put("first second", 10);
+  back_end.say = (struct evp_delivery){.delivered = 6, .delivered_items = 4, .rejected = 1};
+  run(answers, 3);
+  ck_assert_uint_eq(delivered(), 4);
+  ck_assert_uint_eq(statistics_get(&harness.node.statistics.rejected), 1);
+  ck_assert_uint_eq(statistics_dropped(&harness.node.statistics), 5);
+}
+END_TEST
+
+START_TEST(more_items_than_there_are_do_no_harm)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN, EVP_OK};
+  put("first second", 10);
+  back_end.say = (struct evp_delivery){.delivered = 6, .delivered_items = UINT64_MAX};
+  run(answers, 2);
+  ck_assert_uint_eq(delivered(), 10);
+}
+END_TEST
+
 START_TEST(what_is_refused_is_counted)
 {
   static const enum evp_status answers[] = {EVP_REJECT, EVP_OK};
@@ -173,6 +196,8 @@ int main(void)
   tcase_set_timeout(tests, 30);
   tcase_add_test(tests, in_order_after_retries);
   tcase_add_test(tests, a_part_that_is_delivered_is_not_sent_again);
+  tcase_add_test(tests, what_is_given_up_is_only_the_rest);
+  tcase_add_test(tests, more_items_than_there_are_do_no_harm);
   tcase_add_test(tests, what_is_refused_is_counted);
   tcase_add_test(tests, a_partial_refusal_is_counted);
   tcase_add_test(tests, gives_up_when_told_to);

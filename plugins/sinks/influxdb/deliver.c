@@ -127,8 +127,10 @@ static enum evp_status done(struct courier *courier, const struct evp_message *m
   say_delivered(courier);
   result->rejected = rejected;
   if (size == message->size) return EVP_OK;
+  uint64_t lines = line_protocol_lines(message->data, size);
   courier->begun = message->id;
   result->delivered = size;
+  result->delivered_items = lines > rejected ? lines - rejected : 0;
   return EVP_AGAIN;
 }
 

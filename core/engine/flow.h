@@ -29,7 +29,7 @@ enum { DECODE_EVENTS = 1024 };
 struct block *flow_decode_block(struct flow *, struct evp_event **events); /* NULL: no memory */
 /* Hands on the first n events of that block, which point into the slab. */
 void flow_events(struct flow *, struct slab *, uint32_t n, size_t span, uint64_t prologue);
-/* Hands on bytes of a slab: all that the batch says of them (bytes, n, flags, sync, offset, prologue, secrets). */
+/* Hands on bytes of a slab: all that the batch says of them (bytes, n, flags, sync, offset, prologue, secrets, whole, block). */
 void flow_bytes(struct flow *, struct slab *, const struct evp_batch *);
 /* All that lay in the slab is decoded: lets go of it, so that it can be read into again. */
 void flow_forget_decoded(struct flow *);

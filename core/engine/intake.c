@@ -97,6 +97,7 @@ struct annotation {
   size_t sync; /* index into the slab of the first place a reader may begin at; SIZE_MAX: none */
   uint64_t prologue; /* its length before that place, or now */
   size_t leading_end; /* index up to which the bytes lie before the header */
+  uint64_t block; /* place in the stream of the marker of the block that is open where decoding stands */
   bool framed;
 };
 
@@ -105,6 +106,7 @@ static void annotate(
 {
   if (!secrets_add(&intake->secrets, step, begin)) annotation->framed = false;
   if (step->leading) annotation->leading_end = begin + step->leading;
+  annotation->block = step->block;
   /* Such a step gives nothing but what lies before the header, and the header: told apart by `leading`. */
   annotation->framed = annotation->framed && (step->framed || step->leading);
   if (annotation->sync != SIZE_MAX) return;
@@ -120,11 +122,14 @@ static void send_batch(struct intake *intake, size_t stop, bool leading, const s
     .n = (uint32_t)(stop - reader->sent),
     .flags = leading ? EVP_BATCH_LEADING : 0,
     .offset = intake->offset,
-    .prologue = annotation->prologue};
+    .prologue = annotation->prologue,
+    .whole = intake->offset + (reader->parsed < stop ? reader->parsed : stop) - reader->sent,
+    .block = annotation->block};
   bool sync = annotation->sync >= reader->sent && annotation->sync < stop;
   batch.sync = sync ? (uint32_t)(annotation->sync - reader->sent) : batch.n;
   bool told = secrets_within(&intake->secrets, reader->sent, stop, &batch);
   if (!leading && annotation->framed && told) batch.flags |= EVP_BATCH_FRAMED;
+  if (intake_state(intake)->ended) batch.flags |= EVP_BATCH_ENDED;
   flow_bytes(intake->flow, reader->slab, &batch);
 }
 
@@ -245,7 +250,7 @@ static struct eventlog_step decode_step(struct intake *intake, bool finish, stru
 void intake_decode(struct intake *intake)
 {
   struct reader *reader = &intake->reader;
-  struct annotation annotation = {.sync = SIZE_MAX, .framed = true};
+  struct annotation annotation = {.sync = SIZE_MAX, .block = UINT64_MAX, .framed = true};
   bool all = false, early = false;
   intake->due = 0;
   secrets_clear(&intake->secrets);

@@ -163,6 +163,11 @@ void evp_drop(struct evp_ctx *ctx, uint64_t items, const char *reason)
   statistics_drop(&node->statistics, node->config->name, node->config->place, items, reason);
 }
 
+void evp_incomplete(struct evp_ctx *ctx)
+{
+  engine_status(ctx->node->engine, STATUS_NODE_FAILED);
+}
+
 void evp_late(struct evp_ctx *ctx, uint64_t events)
 {
   statistics_add(&ctx->node->statistics.late, events);

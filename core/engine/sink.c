@@ -34,6 +34,8 @@ struct sink {
 
   /* Of the sink's thread. */
   uint64_t now; /* monotonic, as of the last wait or batch: the clock is read once for each batch */
+  uint64_t drops_seen; /* of those that the plugin counted, how many were taken off what was delivered */
+  uint64_t overdrawn; /* items that it dropped after it had taken them, not yet taken off */
   struct queue_entry refused; /* a batch that write() wants to be offered again */
   uint64_t offer_again; /* monotonic */
   uint64_t flush_due; /* UINT64_MAX: nothing was written since the last flush */
@@ -226,14 +228,33 @@ static enum evp_status encode_batch(struct sink *sink, const struct evp_batch *b
 
 /* ------------------------------------------------------------------------------------------------------ entries */
 
+/* A sink that writes took `items`. What it dropped of these is not delivered; nor is what it dropped, in any call, after it
+   had taken it: that is taken off what comes, so that the count never falls. */
+static void count_delivered(struct sink *sink, uint64_t items)
+{
+  uint64_t dropped = atomic_load(&sink->ctx->dropped);
+  sink->overdrawn += dropped - sink->drops_seen;
+  sink->drops_seen = dropped;
+  uint64_t off = sink->overdrawn < items ? sink->overdrawn : items;
+  sink->overdrawn -= off;
+  statistics_add(&sink->node->statistics.delivered, items - off);
+}
+
+/* At the end nothing comes that it could be taken off. */
+static void settle_delivered(struct sink *sink)
+{
+  count_delivered(sink, 0);
+  statistics_add(&sink->node->statistics.delivered, -sink->overdrawn);
+  sink->overdrawn = 0;
+}
+
 static enum evp_status write_batch(struct sink *sink, const struct evp_batch *batch)
 {
-  uint64_t begin = sink->now, dropped = atomic_load(&sink->ctx->dropped);
+  uint64_t begin = sink->now;
   enum evp_status status = sink->outbox ? encode_batch(sink, batch) : sink->plugin->write(sink->ctx->self, batch);
   uint64_t end = sink->now = time_monotonic();
   statistics_add(&sink->node->statistics.busy_ns, end - begin);
-  if (!sink->outbox && status == EVP_OK)
-    statistics_add(&sink->node->statistics.delivered, batch->n - (atomic_load(&sink->ctx->dropped) - dropped));
+  if (!sink->outbox && status == EVP_OK) count_delivered(sink, batch->n);
   if (!sink->outbox && sink->flush_due == UINT64_MAX) sink->flush_due = end + FLUSH_INTERVAL;
   return status;
 }
@@ -449,6 +470,7 @@ void sink_settle(struct sink *sink)
   queue_free(sink->queue);
   sink->queue = NULL;
   if (sink->started && sink->plugin->stop) sink->plugin->stop(sink->ctx->self);
+  if (!sink->plugin->deliver) settle_delivered(sink);
   sink->started = false;
   outbox_free(sink->outbox);
   sink->outbox = NULL;

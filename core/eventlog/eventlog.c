@@ -247,6 +247,7 @@ static void run(struct eventlog *log, struct cursor *c)
   c->step->consumed = c->at;
   if (c->step->sync == NOWHERE) c->step->prologue_at_sync = definitions_seal(log);
   if (log->settings.secrets) tell_secrets(log, c);
+  c->step->block = log->block.inside && !at_block_end(log, c->at) ? log->block.begin : UINT64_MAX;
   log->offset += c->at;
 }
 

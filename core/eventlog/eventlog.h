@@ -50,6 +50,8 @@ struct eventlog_step {
                   the header; SIZE_MAX if there is none */
   uint64_t prologue_at_sync; /* length of the prologue before data[sync], or after this step if there is none */
   uint64_t prologue; /* length of the prologue before the first event of this step */
+  uint64_t block; /* offset in the stream of the marker of the block that is open after the consumed bytes; UINT64_MAX:
+                     none. They end with a whole record, if records are walked */
   size_t leading; /* of the consumed bytes, how many at their begin lie before the header */
   bool framed; /* the framing was known for all of the consumed bytes; with `secrets`: and is for those that wait */
   /* Where secrets lie (offset: index into `data`): in the consumed bytes, and at EVENTLOG_MORE, as far as one can see, in

@@ -65,6 +65,7 @@ void block_enter(struct eventlog *log, const struct marker *marker, uint64_t at)
   bool sized = marker->size >= log->marker_length;
   log->block = (struct block){.inside = true,
     .cap = cap_is_sane(marker->cap) ? marker->cap : EVP_NO_CAP,
+    .begin = at,
     .end = sized ? at + marker->size : UNKNOWN_END};
   set_times(&log->block, marker);
 }

@@ -66,6 +66,7 @@ struct record_kind {
 struct block {
   bool inside;
   uint16_t cap;
+  uint64_t begin; /* offset in the stream of its marker */
   uint64_t end; /* offset in the stream of what follows the block; UNKNOWN_END: until the next marker */
   uint64_t earliest, latest; /* event times between these are plausible */
 };

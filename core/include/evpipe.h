@@ -130,7 +130,8 @@ struct evp_log { /* FROZEN, 64 bytes */
 enum evp_batch_flag {
   EVP_BATCH_MORE = 1, /* the next batch of this origin belongs to the same group (a census): kept or dropped together */
   EVP_BATCH_LEADING = 2, /* bytes in front of the header, of no stream's grammar */
-  EVP_BATCH_FRAMED = 4 /* bytes: the framing is known, so `sync` can be trusted */
+  EVP_BATCH_FRAMED = 4, /* bytes: the framing is known, so `sync` can be trusted */
+  EVP_BATCH_ENDED = 8 /* bytes: the end marker has come, in this batch or before */
 };
 
 enum evp_secret_kind { EVP_ARGUMENTS = 1, EVP_ENVIRONMENT = 2 }; /* bits */
@@ -164,6 +165,9 @@ struct evp_batch { /* immutable, shared by all who get it */
      part in each of the batches. They can be relied on only with EVP_BATCH_FRAMED. */
   const struct evp_secret *secrets;
   uint32_t n_secrets;
+  /* Bytes, where records are walked (evp_want_prologue()): what somebody needs to know who ends a copy here. */
+  uint64_t whole; /* place in the stream up to which, as of this batch, all records are whole and no record is begun */
+  uint64_t block; /* place of the marker of the block that is not over at `whole`; UINT64_MAX: none is open */
 };
 
 static inline int64_t evp_unix_time(const struct evp_batch *batch, uint64_t event_time)
@@ -247,6 +251,9 @@ const char *evp_node_name(struct evp_ctx *); /* [any] */
 bool evp_checking(struct evp_ctx *); /* create() of --check: no start() will follow */
 uint32_t evp_input_signals(struct evp_ctx *); /* [any] set of evp_signal that the pipeline's edges bring to this node */
 uint64_t evp_timeout(struct evp_ctx *); /* [any] the node's `timeout` key, ns: how long a request may take */
+/* [any] The node goes on, but something that it was to keep is lost for good: evpipe's exit status will be 1. Reported and
+   counted by the caller. */
+void evp_incomplete(struct evp_ctx *);
 int evp_stop_fd(struct evp_ctx *); /* [any] readable once calls that wait should give up: poll it beside your own fd */
 
 /* In create: what to be given. A sink, or a filter that emits no events: exactly the types it named, and without a

@@ -34,6 +34,7 @@ bool intake_begin(struct intake *intake, struct evp_stream *stream, int64_t modi
 {
   intake->flow = flow_new(intake->node->engine, intake->node, stream, modified);
   intake->offset = intake->newest_time = 0;
+  intake->end = (struct evp_stream_end){.block = UINT64_MAX};
   intake->n_beginning = 0;
   intake->newest_seen = time_monotonic();
   intake->pace_begin = intake->due = 0;
@@ -80,6 +81,7 @@ bool intake_judge(struct intake *intake, bool stopped)
   if (!bad && !state->ended && !stopped)
     instance_log(intake->ctx, stream->live ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
       "ends without an end marker, between two records: the program was killed, or the connection was cut");
+  stream->end = intake->end;
   statistics_add(&intake->node->statistics.decode_errors, state->damages);
   statistics_add(&intake->node->statistics.skipped_bytes, state->skipped_bytes);
   stream_set_state(stream, bad && state->damages ? EVP_STREAM_DAMAGED
@@ -246,6 +248,13 @@ static struct eventlog_step decode_step(struct intake *intake, bool finish, stru
   return step;
 }
 
+static void note_end(struct intake *intake, uint64_t block)
+{
+  const struct reader *reader = &intake->reader;
+  uint64_t whole = intake->offset + reader->parsed - reader->sent;
+  intake->end = (struct evp_stream_end){.whole = whole, .block = block, .marker = intake_state(intake)->ended};
+}
+
 /* The framer never withholds a byte: when all is decoded, the incomplete item at the end goes out, too. */
 void intake_decode(struct intake *intake)
 {
@@ -259,6 +268,7 @@ void intake_decode(struct intake *intake)
     early = !all && too_early(intake, intake->newest_time);
   }
   send_bytes(intake, all ? reader->used : reader->parsed, &annotation);
+  note_end(intake, annotation.block);
   flow_forget_decoded(intake->flow);
   flow_look(intake->flow, time_monotonic(), intake->newest_time, intake->newest_seen);
 }
@@ -280,5 +290,6 @@ void intake_exhaust(struct intake *intake)
   if (!intake->reader.slab && !reader_make_room(&intake->reader)) return;
   do step = decode_step(intake, true, &ignored);
   while (step.reason != EVENTLOG_MORE && step.reason != EVENTLOG_RESTART && !atomic_load(&intake->node->failed));
+  note_end(intake, step.block);
   if (!intake->restart) intake->reader.parsed = intake->reader.used;
 }

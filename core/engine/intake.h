@@ -19,6 +19,7 @@ struct intake {
   struct secrets secrets; /* in the bytes that are being handed on */
   struct flow *flow; /* NULL: no stream */
   uint64_t offset; /* of the first byte not handed on yet, in its stream */
+  struct evp_stream_end end; /* where it would end, if nothing more came */
   uint8_t beginning[INTAKE_BEGINNING]; /* of the stream: what is no eventlog is told by it */
   size_t n_beginning;
   bool restart; /* the stream ended at the begin of another in the same connection */

@@ -108,6 +108,13 @@ enum evp_stream_state evp_stream_state(const struct evp_stream *stream)
   return (enum evp_stream_state)atomic_load(&stream->state);
 }
 
+bool evp_stream_where_ended(const struct evp_stream *stream, struct evp_stream_end *end)
+{
+  if (evp_stream_state(stream) == EVP_STREAM_OPEN) return false;
+  *end = stream->end;
+  return true;
+}
+
 uint32_t evp_stream_dialect(const struct evp_stream *stream)
 {
   return atomic_load(&stream->dialect);

@@ -23,6 +23,7 @@ struct evp_stream {
   _Atomic(const char *) program, rts; /* owned by the eventlog */
   atomic_uint pid, state, dialect;
   atomic_bool header; /* the types may be read */
+  struct evp_stream_end end; /* written before the state says that it has ended */
   struct eventlog *eventlog; /* NULL: a stream of items, which has no eventlog */
   struct prologue *prologue; /* NULL: nobody wants it */
 };

@@ -3,10 +3,9 @@
 #include "recording.h"
 #include "text.h"
 #include <errno.h>
-#include <evpipe/events.h>
 #include <inttypes.h>
 
-enum { MAGIC_SIZE = 8, HEAD = 10, LENGTH = 2, VARIABLE = 0xffff, END_MARKER = 0xffff };
+enum { MAGIC_SIZE = 8 };
 
 static const char header_end[] = "hetehdredatb";
 
@@ -221,40 +220,17 @@ void bytes_gap(struct recording *recording, uint64_t items)
 
 /* -------------------------------------------------------------------------------------------------------------- the end */
 
-/* The length of a record that is whole, 0 if it is not, or is none. */
-static size_t record_length(const struct evp_stream *stream, const uint8_t *data, size_t size)
-{
-  if (size >= 2 && evp_u16(data) == END_MARKER) return 2;
-  const struct evp_event_type *type = size >= HEAD ? evp_stream_event_type(stream, evp_u16(data)) : NULL;
-  if (!type || evp_stream_dialect(stream) & EVP_DIALECT_GHC_6_12) return 0;
-  size_t length = HEAD + (size_t)type->size;
-  if (type->size == VARIABLE) length = size >= HEAD + LENGTH ? HEAD + LENGTH + (size_t)evp_u16(data + HEAD) : SIZE_MAX;
-  return length <= size ? length : 0;
-}
-
-/* How far what is held was not yet judged because nothing follows: records that are whole after all. */
-static size_t last_records(const struct recording *recording, struct reach *reach)
-{
-  const struct evp_buf *held = &recording->held;
-  size_t at = 0, length;
-  while ((length = record_length(recording->stream, held->data + at, held->size - at))) {
-    uint16_t type = evp_u16(held->data + at);
-    reach->ended = type == END_MARKER;
-    if (type == EVP_BLOCK_MARKER) reach->block = recording->held_at + at;
-    at += length;
-  }
-  return at;
-}
-
+/* Only now it is known whether what is held are whole records, which nothing follows. */
 void bytes_end(struct recording *recording)
 {
-  struct reach reach = {0, recording->now.block, recording->now.prologue, recording->now.ended};
-  if (!recording->now.begun || recording->seeking) {
-    leave_out(recording, recording->held.size, "cut_record");
-  } else if (recording->held.size) {
-    reach.whole = recording->held_at + last_records(recording, &reach);
+  struct evp_stream_end end;
+  struct reach reach = {.prologue = recording->now.prologue};
+  if (recording->now.begun && !recording->seeking && evp_stream_where_ended(recording->stream, &end)) {
+    reach.whole = end.whole;
+    reach.block = end.block;
+    reach.ended = end.marker;
     take(recording, NULL, 0, &reach);
-    leave_out(recording, recording->held.size, "cut_record");
   }
+  leave_out(recording, recording->held.size, "cut_record");
   recording_finish(recording);
 }

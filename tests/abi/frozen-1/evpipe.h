@@ -202,6 +202,12 @@ enum evp_stream_state {
   EVP_STREAM_DAMAGED = 3 /* something was skipped */
 };
 
+struct evp_stream_end { /* where a stream ended; grows at its end */
+  uint64_t whole; /* place up to which all records are whole: behind it one is cut, if anything is there */
+  uint64_t block; /* place of the marker of the block that is not over there; UINT64_MAX: none is open */
+  bool marker; /* the end marker was seen */
+};
+
 const struct evp_stream *evp_stream_ref(const struct evp_stream *); /* [any] */
 void evp_stream_unref(const struct evp_stream *); /* [any] */
 uint64_t evp_stream_id(const struct evp_stream *); /* [any] unique over restarts of evpipe: start time and counter */
@@ -214,6 +220,9 @@ const char *evp_stream_program(const struct evp_stream *);
 const char *evp_stream_rts(const struct evp_stream *);
 uint32_t evp_stream_pid(const struct evp_stream *);
 enum evp_stream_state evp_stream_state(const struct evp_stream *); /* [any] */
+/* [any] Of a stream of bytes whose records are walked (as for evp_batch.whole); false as long as its state is OPEN. What
+   the last batch said is less: only the end decides about records that nothing follows. */
+bool evp_stream_where_ended(const struct evp_stream *, struct evp_stream_end *);
 /* [any] For evpipe/events.h: which coding of what varies by stream. */
 uint32_t evp_stream_dialect(const struct evp_stream *);
 /* [any] A type that the stream's header declares, NULL if it does not; all of them, in the header's order. */

@@ -149,6 +149,18 @@ class Program(ExecCase):
         self.assertRegex(environment["GHCRTS"], f"^-l -ol{self.runtime}/evpipe-[^/]+/eventlog$")
         self.assertEqual(known["arguments"][-1], "exit=0", "nothing is appended where {eventlog} was named")
 
+    def test_without_a_runtime_directory(self):
+        status, err = self.run_exec(f"{harness.sys.executable} {FAKE} none note={self.folder}/note exit=0", environment={"XDG_RUNTIME_DIR": "/nonexistent"})
+        self.assertEqual(status, 3, err)
+        fifo = pathlib.Path(self.note("note")["arguments"][-2].removeprefix("-ol"))
+        self.assertRegex(str(fifo), "^/tmp/evpipe-[^/]+/eventlog$")
+        self.assertFalse(fifo.parent.exists())
+
+    def test_check_starts_nothing(self):
+        process = self.evpipe(harness.copies(PIPELINE, command=f"touch {self.folder}/touched {{eventlog}}", options="", timeout="1s", out=self.out), "--check")
+        self.assertEqual(process.wait(), 0, process.err())
+        self.assertFalse((self.folder / "touched").exists())
+
     def test_found_by_the_path_it_will_have(self):
         (self.folder / "bin").mkdir()
         script = self.folder / "bin" / "only-here"

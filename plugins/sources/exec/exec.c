@@ -31,6 +31,7 @@ struct exec_source {
   int timer; /* -1: it has gone off, or the eventlog came */
   bool taken_up; /* connect() was called: the pipeline runs */
   bool streamed; /* an eventlog came */
+  bool over; /* the program has ended and what it left is read */
   bool interrupted;
 };
 
@@ -129,7 +130,7 @@ static bool prepare(struct exec_source *source)
   return false;
 }
 
-static void let_go(struct exec_source *source);
+static void exec_stop(void *self);
 
 static enum evp_status exec_start(void *self)
 {
@@ -144,8 +145,7 @@ static enum evp_status exec_start(void *self)
     started = false;
   }
   if (!started) {
-    let_go(source);
-    keeper_reap(&source->keeper);
+    exec_stop(source);
     return EVP_ERROR;
   }
   const char *stray = command_operator(&source->command);
@@ -211,9 +211,9 @@ static void explain_no_eventlog(const struct exec_source *source, const char *en
       name_of(source), end);
   else
     evp_warn(source->ctx,
-      "%s %s and wrote no eventlog. Is it a Haskell program, and do the options reach its run-time system? Behind a -- "
-      "or "
-      "in a script they do not: place them yourself, +RTS -l -ol{eventlog} -RTS",
+      "%s %s and wrote no eventlog. Is it a Haskell program, and do the options reach its run-time system? Behind a "
+      "--, "
+      "or in a script, they do not: place them yourself, +RTS -l -ol{eventlog} -RTS",
       name_of(source), end);
 }
 
@@ -264,7 +264,7 @@ static enum evp_status exec_connect(void *self, int *fd)
   poll(&polled, 1, 0);
   source->taken_up = true;
   *fd = source->epoll;
-  if (polled.revents & POLLIN) {
+  if (polled.revents & POLLIN && !source->over) {
     source->streamed = true;
     look_at_timer(source);
     return EVP_OK;
@@ -286,8 +286,8 @@ static enum evp_status exec_read(void *self, uint8_t *buffer, size_t *size)
     *size = (size_t)got;
     return EVP_OK;
   }
-  if (ended)
-    return EVP_END; /* also if a child of it has the FIFO still: that one has nothing to do with its eventlog */
+  source->over = ended;
+  if (ended) return EVP_END; /* a child that has the FIFO still, and may write, has no part in the program's eventlog */
   if (got < 0 && errno == EAGAIN) return EVP_AGAIN;
   if (got == 0) return await_writer(source) == EVP_OK ? EVP_END : EVP_ERROR;
   evp_error(source->ctx, "the FIFO can not be read: %s", strerror(errno));
@@ -315,10 +315,10 @@ static enum evp_status exec_interrupt(void *self, int signal)
   return EVP_OK;
 }
 
-static const struct evp_option options[] = {EVP_WORDS_REQUIRED(struct exec_source, command,
-                                              "The program and its arguments: a line, split as a shell would, or a "
-                                              "list. {eventlog} is the path of the FIFO; without "
-                                              "it +RTS -l -olFIFO -RTS is appended."),
+static const char command_help[] = "The program and its arguments: a line, split as a shell would, or a list. "
+                                   "{eventlog} is the path of the FIFO; without it +RTS -l -olFIFO -RTS is appended.";
+
+static const struct evp_option options[] = {EVP_WORDS_REQUIRED(struct exec_source, command, command_help),
   EVP_STRING(struct exec_source, directory, NULL, "Where the program runs, if not where evpipe does."),
   EVP_MAP(struct exec_source, environment, "Variables for the program, added to evpipe's own; {eventlog} as above."),
   EVP_CHOICE(

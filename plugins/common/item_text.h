@@ -1,5 +1,5 @@
 /* item_text.h: metrics and logs as text: a line for people (`show`), or an object a line (`json`). For events there is
- * common/event_text.h.
+ * event_text.h.
  *
  *   2026-11-24T01:48:59.123456789Z ghc_heap_live_bytes{service="oddball"} 46280 bytes
  *   2026-11-24T01:48:59.123456789Z info user_marker{service="oddball"} cap 0: Summing 17 numbers
@@ -8,8 +8,8 @@
  *
  * Threads  any; nothing is kept. Errors  false: no memory.
  */
-#ifndef EVPIPE_PRINT_ITEM_TEXT_H
-#define EVPIPE_PRINT_ITEM_TEXT_H
+#ifndef EVPIPE_COMMON_ITEM_TEXT_H
+#define EVPIPE_COMMON_ITEM_TEXT_H
 
 #include <evpipe.h>
 

@@ -1,0 +1,37 @@
+/* publisher.h: the sink's inside: the socket, the topics, and a channel for each stream and node.
+ *
+ * Owner    the plugin's instance. Threads  open and close: main; else the sink's.
+ */
+#ifndef EVPIPE_ZMQ_PUBLISHER_H
+#define EVPIPE_ZMQ_PUBLISHER_H
+
+#include "channel.h"
+#include "last_values.h"
+#include "outlet.h"
+
+struct publisher {
+  struct evp_ctx *ctx;
+  const struct settings *settings;
+  uint64_t epoch; /* Unix ns of its begin */
+  size_t message_size;
+  struct outlet outlet;
+  struct topic *topics;
+  struct channel *channels;
+  struct last_values values;
+  struct redaction redaction;
+  struct evp_buf text; /* of one item, or a part of a snapshot */
+  bool ticking;
+};
+
+bool publisher_open(struct publisher *); /* false: reported */
+void publisher_close(struct publisher *);
+void publisher_free(struct publisher *);
+
+enum evp_status publisher_write(struct publisher *, const struct evp_batch *);
+void publisher_gap(struct publisher *, const struct evp_gap *);
+void publisher_end(struct publisher *, const struct evp_stream *);
+void publisher_flush(struct publisher *); /* sends all that is packed */
+/* What is to be done beside writing: who may come in, who subscribed, what they need. */
+void publisher_work(struct publisher *);
+
+#endif

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The sink zmq against subscribers of its own library: what they record, how they come late, lose, are refused."""
+import contextlib
 import itertools
 import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 
@@ -27,7 +29,8 @@ sinks:
     {{where}}
     {{more}}
 """
-HEAP = "filters:\n  heap: {plugin: heap, from: app}\n  notes: {plugin: logs, from: app}\n"
+HEAP = "filters:\n  heap: {plugin: heap, from: app}\n"
+NOTES = "  notes: {plugin: logs, from: app}\n"
 
 
 def needs_zmq():
@@ -51,6 +54,13 @@ class Program:
             self.listener.settimeout(15 * harness.PATIENCE)
             self.client, _ = self.listener.accept()
         self.client.sendall(data)
+
+    def forget(self):
+        """A connection of somebody who is gone."""
+        self.listener.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.listener.accept()[0].close()
 
     def end(self):
         if self.client:
@@ -136,7 +146,7 @@ class ZmqCase(harness.Case):
 class Recording(ZmqCase):
     def test_bytes_metrics_and_logs_as_they_came(self):
         data = harness.OWN_LOG.read_bytes()
-        evpipe = self.begin("[app, heap, notes]", HEAP, text=PIPELINE + """
+        evpipe = self.begin("[app, heap, notes]", HEAP + NOTES, text=PIPELINE + """
   objects: {plugin: print, from: [heap, notes], format: json, path: "%s/objects"}
 """ % self.folder)
         subscriber = self.subscribe(evpipe, "bytes/", "metrics/app/heap/", "logs/")
@@ -239,19 +249,21 @@ class Late(ZmqCase):
         evpipe = self.begin()
         early = self.subscribe(evpipe, "bytes/", name="early")
         late = []
-        for number, begin in enumerate(range(0, len(data), 100_003)):
-            self.program.write(data[begin:begin + 100_003])
+        for number, begin in enumerate(range(0, len(data), 150_001)):
+            self.program.write(data[begin:begin + 150_001])
             early.wait("what was written", lambda messages: sum(
-                message.items for message in messages if not message.flags & SNAPSHOT) >= min(begin + 100_003, len(data)) - 1)
-            late.append(self.subscribe(evpipe, "bytes/app/", name=f"late{number}"))
+                message.items for message in messages if not message.flags & SNAPSHOT) >= min(begin + 150_001, len(data)) - 1)
+            if number < 2:
+                late.append(self.subscribe(evpipe, "bytes/app/", name=f"late{number}"))
+                late[-1].wait("the prologue", lambda messages: messages)
         self.program.end()
         early.wait_end()
-        for subscriber in late[:-2]:
+        for subscriber in late:
             subscriber.wait_end()
         self.finish(evpipe)
         log, = early.logs().values()
         self.assertTrue(log.data == data)
-        for subscriber in late[:-2]:
+        for subscriber in late:
             log, = subscriber.logs().values()
             self.assertGreater(log.prologue, 0)
             self.check_tail(data, log)
@@ -280,19 +292,27 @@ class Late(ZmqCase):
     def test_what_is_defined_between_the_snapshot_and_its_begin_comes_too(self):
         data = (harness.DATA / "ipe-9103-hi.eventlog").read_bytes()
         source = next(eventlog.streams(data))
-        tables = [record.offset for record in source.records({eventlog.IPE})]
+        tables = [data[record.offset:record.offset + 12 + len(record.payload)] for record in source.records({eventlog.IPE})]
+        blocks = [self.block(tables[at::3]) for at in range(3)]
+        data = data[:source.header_size] + b"".join(blocks) + b"\xff\xff"
+        half = source.header_size + len(blocks[0]) + len(blocks[1]) // 2
         evpipe = self.begin()
-        self.program.write(data[:tables[len(tables) // 2]])
+        self.program.write(data[:half])
+        harness.wait_for("the stream", lambda: "a stream begins" in evpipe.err() or "connected" in evpipe.err())
         subscriber = Subscriber(self, self.address, "bytes/")
         subscriber.wait("the prologue", lambda messages: messages)
-        self.program.write(data[tables[len(tables) // 2]:])
+        self.program.write(data[half:])
         self.program.end()
         subscriber.wait_end()
         self.finish(evpipe)
         log, = subscriber.logs().values()
+        self.assertEqual(log.begin, source.header_size + len(blocks[0]) + len(blocks[1]))
         self.check_tail(data, log)
-        mine = next(eventlog.streams(bytes(log.data)))
-        self.assertEqual(len(list(mine.records({eventlog.IPE}))), len(tables))
+        self.assertEqual(len(list(next(eventlog.streams(bytes(log.data))).records({eventlog.IPE}))), len(tables))
+
+    def block(self, records):
+        body = b"".join(records)
+        return struct.pack(">HQIQH", eventlog.BLOCK_MARKER, 0, 24 + len(body), 0, 0) + body
 
     def test_many_subscriptions_make_few_snapshots(self):
         data = harness.OWN_LOG.read_bytes()
@@ -388,6 +408,7 @@ class Connecting(ZmqCase):
         self.program.end()
         subscriber.wait_end()
         first.kill()
+        self.program.forget()
         second = self.begin(name="second")
         self.wait_err(second, "somebody subscribed")
         self.program.write(data)

@@ -47,37 +47,36 @@ class Log:
     """One stream's eventlog, as a subscriber that may come late and may lose messages writes it."""
 
     def __init__(self):
-        self.data, self.position, self.ended = bytearray(), None, False
+        self.data, self.live, self.ended, self.expected = bytearray(), False, False, None
         self.prologue = 0  # bytes of it in front
         self.begin = None  # place in the stream at which it goes on
         self.restarts = 0
 
-    def add(self, message):
+    def add(self, message, follows):
         data, = message.parts
+        if message.flags & GAP or not follows:
+            self.restarts += self.live
+            self.data, self.live = bytearray(), False
         if message.flags & SNAPSHOT:
-            if self.position is None and message.offset <= len(self.data):
+            if not self.live and message.offset <= len(self.data):
                 self.data += data[len(self.data) - message.offset:]
             return
-        if self.position is not None and self.position != message.offset:
-            self.data, self.position = bytearray(), None
-            self.restarts += 1
-        if self.position is not None:
+        if self.live:
             self.data += data
         elif message.sync != NO_SYNC and message.prologue == len(self.data):
-            self.prologue, self.begin = len(self.data), message.offset + message.sync
+            self.prologue, self.begin, self.live = len(self.data), message.offset + message.sync, True
             self.data += data[message.sync:]
-        else:
-            return
-        self.position = message.offset + len(data)
-        self.ended = bool(message.flags & END)
+        self.ended = self.live and bool(message.flags & END)
 
 
 def logs(messages):
     """By topic and stream."""
-    found = collections.defaultdict(Log)
+    found, last = collections.defaultdict(Log), {}
     for message in messages:
         if message.topic.startswith(("bytes/", "events/")):
-            found[message.topic, message.stream].add(message)
+            here = message.publisher, message.sequence
+            found[message.topic, message.stream].add(message, last.get(message.topic) == (here[0], here[1] - 1))
+            last[message.topic] = here
     return dict(found)
 
 

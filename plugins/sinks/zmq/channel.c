@@ -50,12 +50,6 @@ bool channel_send(struct publisher *publisher, struct channel *channel)
   return true;
 }
 
-static bool is_full(const struct publisher *publisher, const struct channel *channel, size_t more)
-{
-  size_t size = channel->pending.size + channel->n_ends * PART_OVERHEAD;
-  return channel->n_ends && size + more > publisher->message_size;
-}
-
 static bool end_part(struct channel *channel)
 {
   if (channel->n_ends == channel->ends_room) {
@@ -69,12 +63,31 @@ static bool end_part(struct channel *channel)
   return true;
 }
 
+/* Bytes and events: one part, be it empty. */
+static bool put_part_of_log(struct channel *channel)
+{
+  if (channel->signal != EVP_BYTES && channel->signal != EVP_EVENTS) return true;
+  if (channel->n_ends) return true;
+  channel->header.offset = channel->position;
+  return end_part(channel);
+}
+
+/* Of an eventlog it is told at once, in a message without bytes: who follows it begins anew with the prologue, which is sent
+   next. Else the next message tells it. */
 void channel_gap(struct publisher *publisher, struct channel *channel, uint64_t items)
 {
   channel_send(publisher, channel);
   channel->header.flags |= MESSAGE_GAP;
   channel->header.lost += items;
-  late_missed(publisher, channel->topic); /* bytes go on at a sync: for every subscriber as for one that comes late */
+  if (!put_part_of_log(channel)) evp_error(publisher->ctx, "no memory");
+  channel_send(publisher, channel);
+  late_missed(publisher, channel->topic);
+}
+
+static bool is_full(const struct publisher *publisher, const struct channel *channel, size_t more)
+{
+  size_t size = channel->pending.size + channel->n_ends * PART_OVERHEAD;
+  return channel->n_ends && size + more > publisher->message_size;
 }
 
 /* ------------------------------------------------------------------------------------------------------- bytes, events */
@@ -244,14 +257,14 @@ enum evp_status channel_write(struct publisher *publisher, struct channel *chann
 
 /* ----------------------------------------------------------------------------------------------------------------- end */
 
-/* An eventlog of events gets its end marker; a message of bytes or events has a payload, be it empty. */
+/* An eventlog of events gets its end marker. */
 static bool put_end(struct channel *channel)
 {
-  if (channel->signal != EVP_BYTES && channel->signal != EVP_EVENTS) return true;
-  if (!channel->n_ends) channel->header.offset = channel->position;
-  if (channel->signal == EVP_EVENTS && channel->begun && !eventlog_builder_end(&channel->pending)) return false;
-  if (channel->n_ends) channel->ends[0] = (uint32_t)channel->pending.size;
-  return channel->n_ends || end_part(channel);
+  if (!put_part_of_log(channel)) return false;
+  if (channel->signal != EVP_EVENTS) return true;
+  bool good = eventlog_builder_end(&channel->pending);
+  channel->ends[0] = (uint32_t)channel->pending.size;
+  return good;
 }
 
 void channel_end(struct publisher *publisher, struct channel *channel)

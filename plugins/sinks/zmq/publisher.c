@@ -40,20 +40,44 @@ void publisher_free(struct publisher *publisher)
 
 /* ------------------------------------------------------------------------------------------------------------ channels */
 
+static uint64_t *lost_before(struct publisher *publisher, const struct evp_stream *stream, uint32_t signal)
+{
+  struct stream_memory *memory = evp_stream_local(publisher->ctx, stream);
+  switch (signal) {
+  case EVP_BYTES:
+    return &memory->lost_bytes;
+  case EVP_EVENTS:
+    return &memory->lost_events;
+  case EVP_METRICS:
+    return &memory->lost_metrics;
+  default:
+    return &memory->lost_logs;
+  }
+}
+
+static struct channel *add_channel(struct publisher *publisher, const struct evp_batch *batch)
+{
+  struct topic *topic = topic_get(&publisher->topics, batch->signal, batch->stream, batch->origin);
+  struct channel *channel = topic ? channel_new(topic, batch) : NULL;
+  if (!channel) {
+    evp_error(publisher->ctx, "no memory");
+    return NULL;
+  }
+  channel->next = publisher->channels;
+  publisher->channels = channel;
+  uint64_t *lost = lost_before(publisher, batch->stream, batch->signal);
+  if (*lost) channel_gap(publisher, channel, *lost);
+  *lost = 0;
+  return channel;
+}
+
 static struct channel *find_channel(struct publisher *publisher, const struct evp_batch *batch)
 {
   struct channel *channel = publisher->channels;
   while (channel && (channel->stream != batch->stream || channel->signal != batch->signal ||
                       strcmp(channel->origin, batch->origin) != 0))
     channel = channel->next;
-  if (channel) return channel;
-  struct topic *topic = topic_get(&publisher->topics, batch->signal, batch->stream, batch->origin);
-  if (!topic || !(channel = channel_new(topic, batch))) {
-    evp_error(publisher->ctx, "no memory");
-    return NULL;
-  }
-  channel->next = publisher->channels;
-  return publisher->channels = channel;
+  return channel ? channel : add_channel(publisher, batch);
 }
 
 enum evp_status publisher_write(struct publisher *publisher, const struct evp_batch *batch)
@@ -65,8 +89,13 @@ enum evp_status publisher_write(struct publisher *publisher, const struct evp_ba
 
 void publisher_gap(struct publisher *publisher, const struct evp_gap *gap)
 {
-  for (struct channel *channel = publisher->channels; channel; channel = channel->next)
-    if (channel->stream == gap->stream && channel->signal == gap->signal) channel_gap(publisher, channel, gap->items);
+  bool told = false;
+  for (struct channel *channel = publisher->channels; channel; channel = channel->next) {
+    if (channel->stream != gap->stream || channel->signal != gap->signal) continue;
+    channel_gap(publisher, channel, gap->items);
+    told = true;
+  }
+  if (!told) *lost_before(publisher, gap->stream, gap->signal) += gap->items;
 }
 
 void publisher_end(struct publisher *publisher, const struct evp_stream *stream)

@@ -9,6 +9,11 @@
 #include "last_values.h"
 #include "outlet.h"
 
+/* What the sink has for each stream: items that it did not get, by signal, before there was anything else. */
+struct stream_memory {
+  uint64_t lost_bytes, lost_events, lost_metrics, lost_logs;
+};
+
 struct publisher {
   struct evp_ctx *ctx;
   const struct settings *settings;

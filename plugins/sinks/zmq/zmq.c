@@ -76,6 +76,7 @@ static enum evp_status zmq_sink_tick(void *self, uint64_t now, struct evp_out *o
 
 EVP_PLUGIN(.kind = EVP_SINK, .name = "zmq", .summary = "Hands everything to many readers over ZeroMQ.",
   .accepts = EVP_BYTES | EVP_EVENTS | EVP_METRICS | EVP_LOGS, .options = settings_table,
-  .instance_size = sizeof(struct zmq_sink), .create = zmq_sink_create, .start = zmq_sink_start, .stop = zmq_sink_stop,
-  .destroy = zmq_sink_destroy, .write = zmq_sink_write, .gap = zmq_sink_gap, .stream_end = zmq_sink_stream_end,
-  .flush = zmq_sink_flush, .ready = zmq_sink_ready, .tick = zmq_sink_tick);
+  .instance_size = sizeof(struct zmq_sink), .stream_size = sizeof(struct stream_memory), .create = zmq_sink_create,
+  .start = zmq_sink_start, .stop = zmq_sink_stop, .destroy = zmq_sink_destroy, .write = zmq_sink_write,
+  .gap = zmq_sink_gap, .stream_end = zmq_sink_stream_end, .flush = zmq_sink_flush, .ready = zmq_sink_ready,
+  .tick = zmq_sink_tick);

@@ -80,10 +80,16 @@ static bool is_in_place(const struct spool *spool)
   return !stat(spool->options.path, &status) && status.st_ino == spool->inode && status.st_dev == spool->device;
 }
 
+/* On a full disk the log may have no room for this, of all things: then it is used from its begin again, if the file
+   can take what is in it. */
 static int delete_removed(struct spool *spool)
 {
   sqlite3_bind_int64(spool->statements[REMOVE], 1, spool_whole(spool->removed));
   int code = finish(spool, REMOVE);
+  if (code == SQLITE_FULL && spool_execute(spool, "PRAGMA wal_checkpoint(RESTART)") == SQLITE_OK) {
+    sqlite3_bind_int64(spool->statements[REMOVE], 1, spool_whole(spool->removed));
+    code = finish(spool, REMOVE);
+  }
   spool->undeleted = code != SQLITE_OK;
   return code;
 }

@@ -385,7 +385,7 @@ START_TEST(damage_is_told)
   struct spool *spool = opened();
   for (uint64_t id = 1; id <= 10; id++) put(spool, id, 20000);
   spool_close(spool);
-  off_t at = size_of("") / 40 * _i + (_i ? 0 : 100), size = size_of("");
+  off_t at = size_of("") / 20 * _i + (_i ? 0 : 100), size = size_of("");
   overwrite("", at, 64);
   ck_assert_int_eq(size_of(""), size);
   spool = open_spool();
@@ -504,7 +504,7 @@ static void add_what_goes_wrong(TCase *tests)
   tcase_add_test(tests, a_foreign_file_is_left_as_it_is);
   tcase_add_test(tests, a_foreign_database_is_left_as_it_is);
   tcase_add_test(tests, a_folder_and_a_missing_folder);
-  tcase_add_loop_test(tests, damage_is_told, 0, 40);
+  tcase_add_loop_test(tests, damage_is_told, 0, 20);
   tcase_add_test(tests, a_file_cut_short_is_told);
   tcase_add_test(tests, another_plugins_messages_are_not_touched);
   tcase_add_test(tests, a_moved_file_is_noticed);

@@ -172,10 +172,18 @@ static void put_rest(struct json *json, const struct evp_option *const *tables, 
   json_end(json);
 }
 
+static bool wants_a_key(const struct evp_option *table)
+{
+  for (; table && table->key; table++)
+    if (table->flags & EVP_REQUIRED) return true;
+  return false;
+}
+
+/* A group of which nothing must be given may be left empty. */
 static void put_group(struct json *json, const struct evp_option *table, const struct config_node *defaults)
 {
-  static const char *const types[] = {"object", "null", NULL};
-  json_strings(json, "type", types);
+  static const char *const types[] = {"object", "null", NULL}, *const filled[] = {"object", NULL};
+  json_strings(json, "type", wants_a_key(table) ? filled : types);
   json_object(json, "properties");
   put_properties(json, table, defaults);
   json_end(json);

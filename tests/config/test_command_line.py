@@ -157,7 +157,7 @@ GOOD = {"bool": [True, "yes"], "int": [1, "1"], "number": [0.5, "0.5"], "size": 
         "secret": ["x", 5], "list": ["x", ["x", 2]], "map": [{"a": "b", "c": 1}], "group": [{}, None, {"x-any": 1}]}
 BAD = {"bool": ["maybe", 3, {}], "int": ["x", 1.5, []], "number": ["x", {}], "size": ["x", "1s", -1, "1e3", []], "duration": ["x", 5, "1 parsec", {}], "string": [[], {"a": "b"}],
        "secret": [[], {"a": "b"}], "choice": ["nope", []], "list": [{"a": "b"}, [["x"]]], "map": ["x", {"a": []}], "group": ["x", [], {"nope": 1}]}
-COMPLAINT = re.compile(r"error: .*?('[\w.-]+' must be|an item of|in '\w+' must be|unknown option|here must stand|can not be read)")
+COMPLAINT = re.compile(r"error: .*?('[\w.-]+' must be|'[\w.-]+' is missing|an item of|in '\w+' must be|unknown option|here must stand|can not be read)")
 
 
 class Schema(harness.Case):
@@ -196,16 +196,28 @@ class Schema(harness.Case):
                 self.assertEqual(self.wrong(json.loads(as_json.stdout)), [])
 
     def options(self, described):
-        """Every option of a plugin and of the core: where it stands, and what it is like."""
-        def walk(options, path):
+        """Every option of a plugin and of the core: where it stands, what it is like, and what must stand beside it in its group."""
+        def walk(options, path, beside):
             for option in options:
-                yield path + [option["key"]], option
-                yield from walk(option.get("options", []), path + [option["key"]])
-        return walk(described["options"] + described["core_options"], [])
+                yield path + [option["key"]], option, beside
+                inner = option.get("options", [])
+                yield from walk(inner, path + [option["key"]], self.required(inner))
+        return walk(described["options"] + described["core_options"], [], {})
+
+    @staticmethod
+    def required(options):
+        return {option["key"]: "x" for option in options if option["required"]}
+
+    def values(self, option):
+        """(value, whether it is good). A group is good with what is required in it, and without it is not."""
+        good, bad = option["choices"] if option["type"] == "choice" else GOOD[option["type"]], BAD[option["type"]]
+        if option["type"] == "group" and (needed := self.required(option["options"])):
+            good, bad = [{**needed, **(value or {})} for value in good], [*bad, {}, None]
+        return [(value, True) for value in good] + [(value, False) for value in bad]
 
     def pipeline(self, described):
         pipeline = {"sources": {"s": {"plugin": "file", "path": "x"}}, "filters": {"f": {"plugin": "heap", "from": "s"}}, "sinks": {"k": {"plugin": "print", "from": "f"}}}
-        node = {"plugin": described["name"], **{option["key"]: "x" for option in described["options"] if option["required"]}}
+        node = {"plugin": described["name"], **self.required(described["options"])}
         if described["kind"] != "source":
             node["from"] = "s" if described["takes"] == ["events"] else "f"
         pipeline[described["kind"] + "s"]["it"] = node
@@ -217,17 +229,16 @@ class Schema(harness.Case):
             described = json.loads(evpipe("--plugin", name, "--format", "json").stdout)
             base, _ = self.pipeline(described)
             self.assertEqual((self.wrong(base), self.complaints(base)), ([], []))
-            for path, option in self.options(described):
+            for path, option, beside in self.options(described):
                 if path == ["plugin"]:
                     continue
-                good = option["choices"] if option["type"] == "choice" else GOOD[option["type"]]
-                for value, is_good in [(value, True) for value in good] + [(value, False) for value in BAD[option["type"]]]:
+                for value, is_good in self.values(option):
                     if path in (["from"], ["signals"]) and is_good or path[-1] == "nope":
                         continue
                     pipeline, node = self.pipeline(described)
                     for key in path[:-1]:
                         node = node.setdefault(key, {})
-                    node[path[-1]] = value
+                    node.update({**beside, path[-1]: value})
                     with self.subTest(plugin=name, option=".".join(path), value=value):
                         wrong, complaints = self.wrong(pipeline), self.complaints(pipeline)
                         self.assertEqual(not wrong, is_good, wrong)

@@ -96,8 +96,9 @@ const char *each_sample(struct config_memory *memory, const char *glob)
   size_t n = 0;
   while (*glob) {
     const char *behind = *glob == '[' ? behind_brackets(glob) : NULL;
-    if (*glob == '\\' && glob[1]) glob++;
-    sample[n++] = behind || *glob == '*' || *glob == '?' ? '1' : *glob;
+    bool escaped = *glob == '\\' && glob[1], wild = behind || *glob == '*' || *glob == '?';
+    glob += escaped;
+    sample[n++] = wild ? '1' : *glob;
     glob = behind ? behind : glob + 1;
   }
   return sample;

@@ -185,10 +185,12 @@ static bool is_gone(struct entry *entry)
   return !entry->source;
 }
 
+/* Once, and so whatever else was said in this moment. */
 static void tell_full(struct each *each)
 {
+  const struct pipeline_node *config = each->node->config;
   if (!each->full_told)
-    node_log(each->node, LOG_LEVEL_WARNING,
+    log_line(LOG_LEVEL_WARNING, config->name, config->place,
       "more than %d paths match: the others are left out until some of these have gone", MOST_INSTANCES);
   each->full_told = true;
 }

@@ -364,7 +364,8 @@ static void turn_items(struct source *source, bool readable)
     flow_exact_clock(source->intake.flow, 0); /* its items bring Unix times */
     source->state = SOURCE_OPEN;
   }
-  if (source->stopping || atomic_load(&source->node->failed)) {
+  source->let_go = source->let_go || atomic_load(&source->path_gone);
+  if (source->stopping || source->let_go || atomic_load(&source->node->failed)) {
     end_items(source);
     return;
   }
@@ -485,7 +486,7 @@ uint64_t source_deadline(const struct source *source)
 {
   if (source->state == SOURCE_DONE || source->blocked) return UINT64_MAX;
   if (source_has_items(source)) {
-    if (!source->intake.flow || source->stopping || atomic_load(&source->node->failed)) return 0;
+    if (!source->intake.flow || source->stopping || source->let_go || atomic_load(&source->node->failed)) return 0;
     return source->ctx->tick_every ? source->ctx->tick_next : UINT64_MAX;
   }
   if (source->state == SOURCE_WAITING) return source->retry_at;

@@ -253,12 +253,11 @@ static void look_again(struct each *each)
   struct entries merged = {.items = calloc(each->entries.n + found.n + 1, sizeof *merged.items)};
   if (merged.items) {
     merge(each, &found, &merged);
-    bool first = !each->entries.items;
+    if (!each->entries.items && !found.n)
+      node_log(
+        each->node, LOG_LEVEL_INFO, "nothing matches %s so far: waiting for it", each->node->config->source.each);
     free(each->entries.items);
     each->entries = merged;
-    if (first)
-      node_log(each->node, found.n ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "%zu paths match %s%s", found.n,
-        each->node->config->source.each, found.n ? "" : " so far: waiting for them");
   }
   found_paths_free(&found);
 }

@@ -1,6 +1,7 @@
 /* node.h: a node of the running pipeline, and the host's side of an instance of its plugin (struct evp_ctx).
  *
- * Owner    the engine owns nodes; a source and a sink node own one instance, a filter node one for each stream (flow.h).
+ * Owner    the engine owns nodes; a source and a sink node own one instance, a filter node one for each stream (flow.h), a
+ *          source node with `each` one for each path (each.h).
  * Threads  a node is made before and freed after all threads; its statistics are atomic. An instance belongs to one
  *          thread; what plugins may call from any thread takes the node's lock.
  */

@@ -185,7 +185,7 @@ class Many(Case):
         self.run.mkdir()
         self.programs.data = b""
         process = self.each()
-        self.wait_err(process, "0 paths")
+        self.wait_err(process, "nothing matches")
         before = files_of(process)
         names = [f"app-{index}" for index in range(1000)]
         self.programs.begin(*names)
@@ -237,7 +237,7 @@ class Paths(Case):
 
     def test_nothing_matches(self):
         process = self.each()
-        self.wait_err(process, "0 paths match")
+        self.wait_err(process, "nothing matches")
         self.stop(process)
         self.assertEqual(process.out(), b"")
         self.assertIn("nothing came", process.err())

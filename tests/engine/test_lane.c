@@ -102,7 +102,7 @@ static int take_left(int wanted)
 
 static void end(void)
 {
-  atomic_store(&harness.engine.stopping, true);
+  atomic_fetch_add(&harness.engine.stop_requests, 1);
   lane_wake(&lane);
   ck_assert(lane_join(&lane, time_monotonic() + 20 * NS_PER_S));
 }

@@ -405,6 +405,43 @@ START_TEST(test_wanted)
 END_TEST
 
 /* Nobody wants events: blocks are jumped over, the end is found. */
+/* Whoever ends a copy must know where the last whole record ends, and which block is then open. */
+START_TEST(test_open_block)
+{
+  struct event_set *all = calloc(1, sizeof *all);
+  event_set_add(all, 1);
+  struct eventlog_settings settings = {.wanted = all, .walk = true};
+  struct log_builder *log = log_new();
+  static const struct log_type types[] = {{18, 14}, {1, 4}};
+  log_header(log, types, 2);
+  size_t first = log->size;
+  log_block(log, 0, 5000, 3);
+  log_record_u32(log, 1, 1, 1);
+  log_record_u32(log, 1, 2, 2);
+  log_block_end(log);
+  size_t second = log->size;
+  log_block(log, 0, 5000, 3);
+  log_record_u32(log, 1, 3, 3);
+  log_block_end(log);
+  struct evp_event events[10];
+  struct eventlog_step step;
+  for (size_t size = first; size <= log->size; size++) {
+    struct eventlog *eventlog = eventlog_new(&settings);
+    size_t at = 0;
+    do {
+      eventlog_step(eventlog, log->data + at, size - at, events, 10, &step);
+      at += step.consumed;
+    } while (step.reason != EVENTLOG_MORE);
+    bool in_first = at > first && at<second, in_second = at> second && at < log->size;
+    ck_assert_uint_eq(step.block, in_first ? first : in_second ? second : UINT64_MAX);
+    eventlog_free(eventlog);
+  }
+  ck_assert_uint_eq(step.block, UINT64_MAX);
+  log_free(log);
+  free(all);
+}
+END_TEST
+
 START_TEST(test_no_walk)
 {
   struct log_builder *log = log_new();
@@ -453,6 +490,7 @@ int main(void)
   tcase_add_test(tests, test_provenance_with_more_payload);
   tcase_add_test(tests, test_largest_payload);
   tcase_add_test(tests, test_wanted);
+  tcase_add_test(tests, test_open_block);
   tcase_add_test(tests, test_no_walk);
   return check_main("decoder", tests);
 }

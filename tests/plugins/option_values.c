@@ -10,6 +10,14 @@ static uint64_t parse_size(const char *value)
   return strcmp(unit, "MiB") == 0 ? size << 20 : size;
 }
 
+static uint64_t parse_duration(const char *value)
+{
+  char *unit;
+  uint64_t n = strtoull(value, &unit, 10);
+  if (strcmp(unit, "us") == 0) return n * 1000;
+  return strcmp(unit, "s") == 0 ? n * 1000000000 : n;
+}
+
 static int parse_choice(const struct evp_option *option, const char *value)
 {
   for (int i = 0; option->choices[i]; i++)
@@ -29,6 +37,9 @@ static void set_option(const struct evp_option *option, uint8_t *members, const 
     break;
   case EVP_T_SIZE:
     *(uint64_t *)member = parse_size(value);
+    break;
+  case EVP_T_DURATION:
+    *(uint64_t *)member = parse_duration(value);
     break;
   case EVP_T_STRING:
   case EVP_T_SECRET:

@@ -107,6 +107,14 @@ void evp_drop(struct evp_ctx *ctx, uint64_t items, const char *reason)
   said->size--;
 }
 
+void evp_incomplete(struct evp_ctx *ctx)
+{
+  static const char text[] = "incomplete\n";
+  struct evp_buf *said = &of_ctx(ctx)->said;
+  if (!evp_buf_append(said, text, sizeof text)) abort();
+  said->size--;
+}
+
 /* ---------------------------------------------------------------------------------------------------- the node's facts */
 
 uint32_t evp_input_signals(struct evp_ctx *ctx)
@@ -210,10 +218,20 @@ bool evp_stream_live(const struct evp_stream *stream)
   return of_stream(stream)->live;
 }
 
+int64_t evp_stream_begin_time(const struct evp_stream *stream)
+{
+  return of_stream(stream)->begin_time;
+}
+
+bool evp_stream_where_ended(const struct evp_stream *stream, struct evp_stream_end *end)
+{
+  *end = of_stream(stream)->end;
+  return of_stream(stream)->state != EVP_STREAM_OPEN;
+}
+
 uint32_t evp_stream_dialect(const struct evp_stream *stream)
 {
-  (void)stream;
-  return 0;
+  return of_stream(stream)->dialect;
 }
 
 const struct evp_event_type *evp_stream_event_types(const struct evp_stream *stream, size_t *n)

@@ -2,7 +2,7 @@
  *
  * What it says is kept as text, a line each, in order:
  *
- *   warn the text / error the text / info the text / option url: the text / drop 3 not_finite
+ *   warn the text / error the text / info the text / option url: the text / drop 3 not_finite / incomplete
  *
  * The test calls the plugin's callbacks itself. (fake_host.h is for filters that pass events on, metric_host.h for those
  * that make metrics and logs.)
@@ -40,6 +40,10 @@ struct sink_host_stream {
   bool live;
   size_t n_types;
   const struct evp_event_type *types;
+  int64_t begin_time;
+  uint32_t dialect;
+  enum evp_stream_state state;
+  struct evp_stream_end end;
   int references;
   void *local; /* memory of stream_size bytes, the test's */
   const uint8_t *prologue; /* what evp_prologue_read() reads */

@@ -440,11 +440,11 @@ class Connecting(ZmqCase):
         data = harness.OWN_LOG.read_bytes()
         config = harness.copies("""
             sources: {log: {plugin: file, path: "{{log}}"}}
-            sinks: {fan: {plugin: zmq, from: log, bind: "{{address}}", pattern: push, high_water_mark: 64KiB, linger: 20s}}
+            sinks: {fan: {plugin: zmq, from: log, bind: "{{address}}", pattern: push, high_water_mark: 64KiB}}
             """, log=harness.OWN_LOG, address=self.address)
         evpipe = self.evpipe(config)
         self.wait_err(evpipe, "listening on")
-        pullers = [Subscriber(self, self.address, name=f"puller{number}", options=("--pull", "--rcvhwm", "1")) for number in range(2)]
+        pullers = [Subscriber(self, self.address, name=f"puller{number}", options=("--pull",)) for number in range(2)]
         self.assertEqual(evpipe.wait(), 0, evpipe.err())
         self.check_sound(evpipe)
 

@@ -98,6 +98,7 @@ bool intake_judge(struct intake *intake, bool stopped)
 struct annotation {
   size_t sync; /* index into the slab of the first place a reader may begin at; SIZE_MAX: none */
   uint64_t prologue; /* its length before that place, or now */
+  uint64_t prologue_end; /* its length now */
   size_t leading_end; /* index up to which the bytes lie before the header */
   uint64_t block; /* place in the stream of the marker of the block that is open where decoding stands */
   bool framed;
@@ -111,6 +112,7 @@ static void annotate(
   annotation->block = step->block;
   /* Such a step gives nothing but what lies before the header, and the header: told apart by `leading`. */
   annotation->framed = annotation->framed && (step->framed || step->leading);
+  annotation->prologue_end = step->prologue_after;
   if (annotation->sync != SIZE_MAX) return;
   annotation->prologue = step->prologue_at_sync;
   if (step->sync != SIZE_MAX) annotation->sync = begin + step->sync;
@@ -125,6 +127,7 @@ static void send_batch(struct intake *intake, size_t stop, bool leading, const s
     .flags = leading ? EVP_BATCH_LEADING : 0,
     .offset = intake->offset,
     .prologue = annotation->prologue,
+    .prologue_end = annotation->prologue_end,
     .whole = intake->offset + (reader->parsed < stop ? reader->parsed : stop) - reader->sent,
     .block = annotation->block};
   bool sync = annotation->sync >= reader->sent && annotation->sync < stop;

@@ -245,7 +245,8 @@ static void run(struct eventlog *log, struct cursor *c)
   if (log->state.header && !log->marker_length) log->state.reached = log->state.newest_time; /* no block says better */
   c->step->n = c->n;
   c->step->consumed = c->at;
-  if (c->step->sync == NOWHERE) c->step->prologue_at_sync = definitions_seal(log);
+  c->step->prologue_after = definitions_seal(log);
+  if (c->step->sync == NOWHERE) c->step->prologue_at_sync = c->step->prologue_after;
   if (log->settings.secrets) tell_secrets(log, c);
   c->step->block = log->block.inside && !at_block_end(log, c->at) ? log->block.begin : UINT64_MAX;
   log->offset += c->at;

@@ -52,6 +52,7 @@ struct eventlog_step {
   uint64_t prologue; /* length of the prologue before the first event of this step */
   uint64_t block; /* offset in the stream of the marker of the block that is open after the consumed bytes; UINT64_MAX:
                      none. They end with a whole record, if records are walked */
+  uint64_t prologue_after; /* its length after this step */
   size_t leading; /* of the consumed bytes, how many at their begin lie before the header */
   bool framed; /* the framing was known for all of the consumed bytes; with `secrets`: and is for those that wait */
   /* Where secrets lie (offset: index into `data`): in the consumed bytes, and at EVENTLOG_MORE, as far as one can see, in

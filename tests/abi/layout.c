@@ -50,6 +50,7 @@ AT(evp_batch, sel, 32);
 AT(evp_batch, n, 40);
 AT(evp_batch, epoch, 64);
 AT(evp_batch, secrets, 72);
+AT(evp_batch, prologue_end, 88);
 AT(evp_secret, size, 8);
 AT(evp_gap, items, 16);
 AT(evp_message, id, 16);

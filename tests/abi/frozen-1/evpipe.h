@@ -168,6 +168,7 @@ struct evp_batch { /* immutable, shared by all who get it */
   /* Bytes, where records are walked (evp_want_prologue()): what somebody needs to know who ends a copy here. */
   uint64_t whole; /* place in the stream up to which, as of this batch, all records are whole and no record is begun */
   uint64_t block; /* place of the marker of the block that is not over at `whole`; UINT64_MAX: none is open */
+  uint64_t prologue_end; /* bytes: the prologue's length behind the last byte, for who comes while nothing else does */
 };
 
 static inline int64_t evp_unix_time(const struct evp_batch *batch, uint64_t event_time)

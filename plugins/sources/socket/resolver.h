@@ -10,7 +10,7 @@
 #ifndef EVPIPE_SOCKET_RESOLVER_H
 #define EVPIPE_SOCKET_RESOLVER_H
 
-#include "address.h"
+#include "socket_address.h"
 #include <netdb.h>
 
 struct question; /* what we share with the thread that asks */

@@ -1,4 +1,5 @@
-#include "address.h"
+#include "socket_address.h"
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,15 @@ const char *unix_address_parse(struct sockaddr_un *address, socklen_t *size, con
   if (*path == '@') address->sun_path[0] = 0; /* the abstract name space: unix(7) */
   *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (*path != '@'));
   return NULL;
+}
+
+bool tcp_address_is_local(const struct tcp_address *address)
+{
+  struct in_addr four;
+  struct in6_addr six;
+  if (!strcmp(address->host, "localhost")) return true;
+  if (inet_pton(AF_INET, address->host, &four) == 1) return ntohl(four.s_addr) >> 24 == 127;
+  return inet_pton(AF_INET6, address->host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
 bool tcp_is_connected_to_itself(int fd)

@@ -1,0 +1,39 @@
+/* listener.h: the sockets that readers connect to: one Unix socket, or one for each address of a TCP host.
+ *
+ * Owner    the instance. Threads  one at a time.
+ */
+#ifndef EVPIPE_RELAY_LISTENER_H
+#define EVPIPE_RELAY_LISTENER_H
+
+#include "socket_address.h"
+#include <evpipe.h>
+#include <sys/stat.h>
+
+#undef unix /* which gnu17 defines as 1; here it is the key of an option */
+
+enum { LISTENER_SOCKETS = 8, PEER_MAX = 80 };
+
+struct listener {
+  const char *unix, *tcp; /* as configured; one is NULL */
+  bool allow_remote;
+  unsigned mode; /* of the Unix socket */
+  struct evp_ctx *ctx;
+  struct sockaddr_un unix_address;
+  socklen_t unix_size;
+  struct tcp_address tcp_address;
+  int fds[LISTENER_SOCKETS];
+  unsigned n;
+  bool bound; /* there is a file of ours, and this is it */
+  dev_t device;
+  ino_t inode;
+};
+
+/* Looks at the options `unix`, `tcp`, `allow_remote` and `mode`; false: one is wrong (said). */
+bool listener_check(struct listener *, const char *mode);
+bool listener_open(struct listener *); /* false: said */
+void listener_close(struct listener *); /* removes the file, if it is still ours */
+const char *listener_where(const struct listener *);
+/* The next connection, non-blocking, and who it is; -1 with errno. */
+int listener_accept(struct listener *, int fd, char peer[PEER_MAX]);
+
+#endif

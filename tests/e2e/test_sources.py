@@ -58,7 +58,9 @@ class File(SourceCase):
         process = self.evpipe(self.pipeline("file", f"path: {fifo}"))
         self.wait_err(process, "is a FIFO: waiting")
         with open(fifo, "wb") as writer:
+            self.assertNotIn("connected", process.err())
             writer.write(harness.OWN_LOG.read_bytes())
+            self.wait_err(process, "info app .*: connected")
         self.assertEqual(process.wait(), 0, process.err())
         self.assertEqual(process.out(), self.plain())
 
@@ -68,6 +70,19 @@ class File(SourceCase):
         process = self.evpipe(self.pipeline("file", f"path: {fifo}"))
         self.wait_err(process, "is a FIFO: waiting")
         self.assertEqual(process.stop(), 0, process.err())
+        self.assertNotIn("connected", process.err())
+
+    def test_a_fifo_of_one_program_after_the_other(self):
+        fifo, plain = self.folder / "fifo", self.plain()
+        os.mkfifo(fifo)
+        process = self.evpipe(self.pipeline("file", f"path: {fifo}\n    follow: true"))
+        for number in (1, 2):
+            with open(fifo, "wb") as writer:
+                writer.write(harness.OWN_LOG.read_bytes())
+            harness.wait_for("the next wait", lambda: process.err().count("waiting for the next program at") == number)
+        self.assertEqual(process.stop(), 0, process.err())
+        self.assertEqual(process.out(), plain * 2)
+        self.assertEqual(process.err().count(": connected"), 2)
 
     def test_follow(self):
         """A file that grows in odd pieces, and is then written anew: two streams."""

@@ -17,6 +17,7 @@ struct file_source {
   struct input input;
   int timer; /* of follow; -1: none */
   bool connected_before, over;
+  bool waiting; /* for the first byte, or the end, of a program at a FIFO */
   uint64_t round; /* bytes of this stream */
 };
 
@@ -106,14 +107,28 @@ static enum evp_status connect_again(struct file_source *file)
   return input_reopen_fifo(&file->input) ? EVP_OK : EVP_REJECT;
 }
 
+static enum evp_status begin_stream(struct file_source *file)
+{
+  enum evp_status status = file->connected_before ? connect_again(file) : EVP_OK;
+  if (status != EVP_OK) return status;
+  if (file->connected_before && file->input.kind == INPUT_PIPE)
+    evp_info(file->ctx, "waiting for the next program at %s", file->path);
+  file->connected_before = true;
+  file->round = 0;
+  return EVP_OK;
+}
+
 static enum evp_status file_connect(void *self, int *fd)
 {
   struct file_source *file = self;
   *fd = -1;
-  enum evp_status status = file->connected_before ? connect_again(file) : EVP_OK;
+  enum evp_status status = file->waiting ? EVP_OK : begin_stream(file);
   if (status != EVP_OK) return status;
-  file->connected_before = true;
-  file->round = 0;
+  file->waiting = file->input.kind == INPUT_PIPE && !file->input.standard && !input_has_writer(&file->input);
+  if (file->waiting) {
+    *fd = file->input.fd;
+    return EVP_AGAIN;
+  }
   bool recorded = file->input.kind == INPUT_REGULAR;
   evp_source_can_wait(file->ctx, file->input.kind != INPUT_PIPE || file->input.standard);
   if (recorded) {

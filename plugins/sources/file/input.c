@@ -92,6 +92,12 @@ static bool readable(int fd, short *events)
   return *events & (POLLIN | POLLHUP | POLLERR);
 }
 
+bool input_has_writer(const struct input *input)
+{
+  short events;
+  return readable(input->fd, &events);
+}
+
 /* read() says 0 for a FIFO that no program has opened yet as for one whose program is gone; poll() tells them apart: Linux
    reports POLLHUP only when there was a writer since we opened (fs/pipe.c, w_counter). */
 static enum evp_status at_end(const struct input *input)

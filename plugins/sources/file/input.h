@@ -31,6 +31,8 @@ bool input_open(struct input *);
 void input_close(struct input *);
 /* A FIFO whose writer has gone is opened again, in such a way that a writer never is without a reader. */
 bool input_reopen_fifo(struct input *);
+/* A program has written into the FIFO, or opened and left it. */
+bool input_has_writer(const struct input *);
 
 /* EVP_OK, EVP_END, EVP_AGAIN (nothing there now) or EVP_ERROR (reported). */
 enum evp_status input_read(struct input *, uint8_t *buffer, size_t *size);

@@ -28,9 +28,9 @@ static const char *const schema =
 
 static const char *const texts[STATEMENTS] = {
   [PUT] = "REPLACE INTO message VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-  [FIRST] = "SELECT message.id, coalesce(progress.items, message.items), first_time, last_time, checksum,"
-            " coalesce(delivered, 0), data FROM message LEFT JOIN progress ON progress.id = message.id"
-            " WHERE message.id > ?1 ORDER BY message.id LIMIT 1",
+  [FIRST] = ("SELECT message.id, coalesce(progress.items, message.items), first_time, last_time, checksum,"
+             " coalesce(delivered, 0), data FROM message LEFT JOIN progress ON progress.id = message.id"
+             " WHERE message.id > ?1 ORDER BY message.id LIMIT 1"),
   [REMOVE] = "DELETE FROM message WHERE id <= ?1",
   [ADVANCE] = "REPLACE INTO progress VALUES(1, ?1, ?2, ?3)",
   [PAGES] = "PRAGMA page_count",
@@ -150,7 +150,7 @@ static int open_database(struct spool *spool)
 static int prepare_file(struct spool *spool)
 {
   char begin[256], mode[16] = "";
-  uint64_t version;
+  uint64_t version = 0;
   snprintf(begin, sizeof begin, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION_ID, VERSION);
   int code = spool_execute(
     spool, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; BEGIN EXCLUSIVE");

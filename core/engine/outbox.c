@@ -67,7 +67,7 @@ void outbox_free(struct outbox *outbox)
   if (!outbox) return;
   uint64_t items;
   store_keep(outbox->store);
-  while ((items = store_take_lost(outbox->store))) {
+  while (store_take_lost(outbox->store, &items)) {
     drop(outbox, items, has_failed(outbox) ? "node_failed" : "shutdown");
     engine_status(outbox->node->engine, STATUS_NODE_FAILED);
   }
@@ -103,13 +103,11 @@ uint64_t outbox_progress(struct outbox *outbox)
   return changes;
 }
 
-/* Until the store is no longer as it was, or the deadline, or it is over; `closed`: or nothing more comes. */
+/* Until something is no longer as it was when `seen` was asked for, or the deadline, or it is over. */
 static void wait_for_change(struct outbox *outbox, uint64_t seen, uint64_t deadline)
 {
-  bool closed = atomic_load(&outbox->closed);
   pthread_mutex_lock(&outbox->lock);
-  while (
-    outbox->changes == seen && !over(outbox) && atomic_load(&outbox->closed) == closed && time_monotonic() < deadline)
+  while (outbox->changes == seen && !over(outbox) && time_monotonic() < deadline)
     condition_wait(&outbox->changed, &outbox->lock, deadline);
   pthread_mutex_unlock(&outbox->lock);
 }

@@ -229,10 +229,10 @@ void store_keep(struct store *store)
       content.messages, content.items, store->node->config->sink.spool.path);
 }
 
-uint64_t store_take_lost(struct store *store)
+bool store_take_lost(struct store *store, uint64_t *items)
 {
-  if (!store->first) return 0;
-  uint64_t items = store->first->message.items;
+  if (!store->first) return false;
+  *items = store->first->message.items;
   drop_first_parcel(store);
-  return items;
+  return true;
 }

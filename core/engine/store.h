@@ -27,8 +27,8 @@ struct store *store_new(struct node *); /* NULL: no memory */
 bool store_open(struct store *); /* the spool, if the configuration names one; false: reported */
 void store_free(struct store *); /* what is in memory is gone */
 
-/* What it answers OK for may have been taken out of the buffer. `may_pass`: there will be a delivery for what can only wait in memory.
-   OK, FULL, TROUBLE, NO_MEMORY, BROKEN. */
+/* What it answers OK for may have been taken out of the buffer. `may_pass`: there will be a delivery for what can only
+   wait in memory. OK, FULL, TROUBLE, NO_MEMORY, BROKEN. */
 enum store_answer store_put(
   struct store *, struct evp_buf *, uint64_t items, int64_t first_time, int64_t last_time, bool may_pass);
 /* The first message; its data is valid until it is removed. OK, EMPTY, TROUBLE, DAMAGED, BROKEN. */
@@ -36,9 +36,9 @@ enum store_answer store_first(struct store *, struct evp_message *);
 /* Of the first message so many leading bytes are done, and so many items are left. */
 void store_advance(struct store *, size_t delivered, uint64_t items);
 void store_remove(struct store *); /* the first message is over */
-/* At the end: what is in memory goes to the spool, if there is one that takes it. What remains is store_first()'s. */
+/* At the end: what is in memory goes to the spool, if there is one that takes it. What remains is store_take_lost()'s. */
 void store_keep(struct store *);
-/* After store_keep(): takes the next message that is only in memory; its items; 0: there is none. */
-uint64_t store_take_lost(struct store *);
+/* After store_keep(): forgets the next message that is only in memory, and tells how many items it had; false: none. */
+bool store_take_lost(struct store *, uint64_t *items);
 
 #endif

@@ -153,9 +153,14 @@ static void unwatch(struct seat *seat)
   seat->always = false;
 }
 
+void lane_forget_fd(struct source *source)
+{
+  struct seat *seat = source_seat(source);
+  if (seat->lane) unwatch(seat);
+}
+
 /* Tells epoll what the source waits for now. What nobody waits for is taken out: epoll reports a hang-up whether asked
-   for it or not. The kernel forgets an fd that is closed, and the next one may have the same number: so each connection
-   is registered anew. */
+   for it or not. Each connection is registered anew: its fd may have the number of the one before. */
 static void watch(struct seat *seat)
 {
   uint32_t events;

@@ -64,6 +64,8 @@ bool lane_join(struct lane *, uint64_t deadline); /* false: still running at tha
 void lane_add(struct lane *, struct source *); /* [main] before or after it starts; not after the engine is stopping */
 struct source *lane_take_left(struct lane *); /* [main] one that has left and is the caller's now; NULL: none */
 void lane_ask(struct source *); /* [any] while the source is in a lane: gives it a turn soon */
+/* [the lane's thread] The source's fd may be closed now: another thread may get the same number the next moment. */
+void lane_forget_fd(struct source *);
 void lane_wake(struct lane *); /* [any] what was blocked may go on, or the engine is stopping */
 
 #endif

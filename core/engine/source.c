@@ -120,6 +120,7 @@ static const struct source_settings *settings_of(const struct source *source)
 
 static void disconnect(struct source *source)
 {
+  lane_forget_fd(source);
   if (source->connected && source->plugin->disconnect) source->plugin->disconnect(source->ctx->self);
   source->connected = false;
   source->fd = -1;
@@ -225,6 +226,7 @@ static void connect_source(struct source *source)
   source->ctx->can_wait = source->ctx->recorded = false;
   source->ctx->modified = 0;
   source->connections++;
+  lane_forget_fd(source);
   enum evp_status status = source->plugin->connect(source->ctx->self, &fd);
   switch (status) {
   case EVP_OK:

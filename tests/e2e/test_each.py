@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`each: GLOB`: one source for every path, made when it appears, let go when it is gone, and next to nothing while idle."""
 import collections
+import contextlib
 import fcntl
 import os
 import resource
@@ -60,7 +61,8 @@ class Programs:
     def serve(self):
         for key, _ in self.selector.select(0):
             client, _ = key.fileobj.accept()
-            client.sendall(self.data)
+            with contextlib.suppress(BrokenPipeError):  # it may end at any time
+                client.sendall(self.data)
             self.clients[key.data].append(client)
             self.served[key.data] += 1
 

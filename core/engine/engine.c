@@ -211,9 +211,8 @@ static bool start_all(struct engine *engine)
 static void keep_freed_memory(void)
 {
 #ifdef __GLIBC__
-  enum { KEPT = 4 * 1024 * 1024, MAPPED = 1024 * 1024 };
+  enum { KEPT = 4 * 1024 * 1024 };
   mallopt(M_TRIM_THRESHOLD, KEPT);
-  mallopt(M_MMAP_THRESHOLD, MAPPED);
 #endif
 }
 

@@ -174,7 +174,7 @@ static const struct evp_option options[] = {
   EVP_STRING(struct relay, unix, NULL,
     "Path of the Unix socket to listen on; @NAME: one in the abstract name space, which everybody may read."),
   EVP_STRING(struct relay, tcp, NULL, "HOST:PORT to listen on; [::1]:PORT for IPv6."),
-  EVP_BOOL(struct relay, allow_remote, "false", "tcp: may HOST be an address that other machines can reach?"),
+  EVP_BOOL(struct relay, allow_remote, "false", "tcp: HOST may be an address that other machines can reach."),
   EVP_STRING(struct relay, mode, "0600", "unix: who may read, as a file mode: \"0660\" lets the group."),
   EVP_INT(struct relay, max_readers, "64", "More are refused."),
   EVP_GROUP(struct relay, slow_reader, slow_reader_options, "When a reader is cut off."),

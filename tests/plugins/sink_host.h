@@ -22,6 +22,7 @@ struct sink_host {
   uint64_t timeout, tick_every;
   bool can_wait, recorded;
   bool wants_prologue, wants_secrets;
+  int watched; /* the fd of the last evp_watch() */
   int64_t modified;
 };
 
@@ -58,6 +59,7 @@ struct sink_host_batch {
   struct evp_batch batch;
   uint16_t sel[64];
 };
+extern int sink_host_batches; /* kept with evp_batch_ref() and not let go */
 const struct evp_batch *sink_host_batch(
   struct sink_host_batch *, enum evp_signal, const struct evp_stream *, const void *items, uint32_t n);
 

@@ -45,9 +45,10 @@ class Case(harness.Case):
 
     def readers(self, process, n):
         """Readers that wait for a stream."""
-        before = process.err().count("waits for a stream")
+        line = f"process {os.getpid()} of user {os.getuid()} reads: it waits for a stream"
+        before = process.err().count(line)
         readers = [self.reader() for _ in range(n)]
-        harness.wait_for("readers to be known", lambda: process.err().count("waits for a stream") == before + n)
+        harness.wait_for("readers to be known", lambda: process.err().count(line) == before + n)
         return readers
 
     def end(self, process, status=0):
@@ -377,10 +378,12 @@ class Streams(Case):
         self.wait_err(process, "listening on")
         first, = self.readers(process, 1)
         program = self.program().accept()
-        program.send(OWN * 1)
+        program.send(OWN)
         program.end()
         got = first.whole()
-        self.assertTrue(OWN.startswith(got))
+        if not OWN.startswith(got):  # it was lost before the reader's first byte: prologue, and a piece without a hole
+            begins = [(place, OWN.find(got[place:place + 24])) for place in block_ends(got)]
+            self.assertTrue(any(got[place:] == OWN[at:at + len(got) - place] for place, at in begins if at >= 0))
         self.end(process)
 
 
@@ -412,7 +415,7 @@ class Redaction(Case):
         """It is left out; who reads has to begin anew behind it."""
         places = block_ends(OWN)
         damaged = bytearray(OWN)
-        damaged[places[5] + 24:places[6]] = os.urandom(places[6] - places[5] - 24)
+        damaged[places[5] + 24:places[6]] = random.Random(5).randbytes(places[6] - places[5] - 24)
         process, program = self.relay("redact: [arguments, environment]"), self.program()
         first, = self.readers(process, 1)
         program.accept().send(damaged[:places[5]])

@@ -65,9 +65,10 @@ static bool add(struct list *list, const char *name, const struct stat *stat)
     list->items = items;
     list->capacity = capacity;
   }
-  char *copy = strdup(name);
-  if (!copy) return false;
-  list->items[list->n++] = (struct found){copy, stat->st_mtim, (uint64_t)stat->st_size};
+  struct found *found = &list->items[list->n];
+  *found = (struct found){strdup(name), stat->st_mtim, (uint64_t)stat->st_size};
+  if (!found->name) return false;
+  list->n++;
   list->size += (uint64_t)stat->st_size;
   return true;
 }

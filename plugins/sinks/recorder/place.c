@@ -39,13 +39,14 @@ static bool move_to(struct file *file, const char *path)
   return !link(file->path, path) && !unlink(file->path); /* a file system without that flag */
 }
 
-static bool take_name(struct file *file, bool rename, char *path)
+/* If it is renamed, its path and the new one are exchanged. */
+static bool take_name(struct file *file, bool rename, char **path)
 {
-  if (!rename) return file_create(file, path);
-  if (!move_to(file, path)) return false;
-  char *copy = strdup(path);
-  if (copy) free(file->path);
-  file->path = copy ? copy : file->path;
+  if (!rename) return file_create(file, *path);
+  if (!move_to(file, *path)) return false;
+  char *before = file->path;
+  file->path = *path;
+  *path = before;
   return true;
 }
 
@@ -57,10 +58,10 @@ static bool find_name(const struct place *place, const struct name_facts *facts,
   for (*number = 1; *number < NUMBER_MAX; ++*number) {
     char *path = name_make(place->path, facts, *number, end);
     if (!path) return errno = ENOMEM, false;
-    good = take_name(file, rename, path);
+    good = take_name(file, rename, &path);
     if (!good && errno == ENOENT && !created) {
       created = true;
-      good = make_folders(path) && take_name(file, rename, path);
+      good = make_folders(path) && take_name(file, rename, &path);
     }
     int error = errno;
     free(path);

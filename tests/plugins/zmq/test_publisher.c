@@ -89,11 +89,6 @@ void authenticator_serve(struct authenticator *authenticator)
   (void)authenticator;
 }
 
-void evp_watch(struct evp_ctx *ctx, int fd)
-{
-  (void)ctx, (void)fd;
-}
-
 uint64_t evp_stream_id(const struct evp_stream *stream)
 {
   return ((const struct sink_host_stream *)(const void *)stream)->pid;

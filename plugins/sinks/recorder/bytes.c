@@ -7,8 +7,6 @@
 
 enum { MAGIC_SIZE = 8 };
 
-static const char header_end[] = "hetehdredatb";
-
 /* How far the stream goes, and what is known there. */
 struct reach {
   uint64_t whole; /* up to here the records are whole */
@@ -18,7 +16,7 @@ struct reach {
 
 static struct reach reach_of(const struct evp_batch *batch)
 {
-  return (struct reach){batch->whole, batch->block, batch->prologue, batch->flags & EVP_BATCH_ENDED};
+  return (struct reach){batch->whole, batch->block, batch->prologue_end, batch->flags & EVP_BATCH_ENDED};
 }
 
 static bool is_exact(const struct recording *recording)
@@ -116,14 +114,6 @@ static bool find_header(struct recording *recording)
   return magic != NULL;
 }
 
-/* The prologue begins with the header, too: so much of it is known when the header was recorded. */
-static size_t header_size(const struct recording *recording)
-{
-  const struct evp_buf *held = &recording->held;
-  const uint8_t *end = memmem(held->data, held->size, header_end, sizeof header_end - 1);
-  return end ? (size_t)(end - held->data) + sizeof header_end - 1 : 0;
-}
-
 /* Nothing is written before the header is whole. */
 static void look_for_header(struct recording *recording, const struct evp_batch *batch)
 {
@@ -135,9 +125,7 @@ static void look_for_header(struct recording *recording, const struct evp_batch 
     return;
   }
   if (!find_header(recording) || !ready_of(recording, 0, &reach)) return;
-  size_t header = header_size(recording);
   take(recording, NULL, 0, &reach);
-  if (recording->now.prologue < header) recording->now.prologue = recording->sound.prologue = header;
 }
 
 /* A block that follows nothing can not be read: there must be a prologue before it, or it is the header itself. */
@@ -152,7 +140,7 @@ static bool prepare(struct recording *recording, const struct evp_batch *batch)
   if (!recording_is_open(recording) && !recording_begin(recording)) return false;
   if (!is_exact(recording)) {
     bool first = !recording->now.begun;
-    uint64_t known = first ? 0 : recording->now.prologue ? recording->now.prologue : batch->prologue;
+    uint64_t known = first ? 0 : recording->now.prologue;
     if (!recording_repair(recording) || !recording_put_prologue(recording, known, batch->prologue)) return false;
     if (first) recording->content = recording->file.size + recording->file.compressed.size;
   }
@@ -188,7 +176,7 @@ static void rotate(struct recording *recording, const struct evp_batch *batch)
   resume(recording, batch);
 }
 
-void bytes_write(struct recording *recording, const struct evp_batch *batch)
+static void write_batch(struct recording *recording, const struct evp_batch *batch)
 {
   struct reach reach = reach_of(batch);
   bool may_rotate = batch->sync < batch->n && batch->flags & EVP_BATCH_FRAMED;
@@ -206,6 +194,36 @@ void bytes_write(struct recording *recording, const struct evp_batch *batch)
   } else {
     take(recording, batch->bytes, batch->n, &reach);
   }
+}
+
+/* What can not be redacted is as good as lost: the file goes on behind it. */
+static void write_redacted(struct recording *recording, const struct evp_batch *batch)
+{
+  struct redaction *redaction = &recording->recorder->redaction;
+  struct evp_batch copy = *batch;
+  uint32_t begin = redact_begin(redaction, &recording->redact, batch);
+  if (begin && !recording->seeking) {
+    leave_out(recording, recording->held.size, "unframed");
+    recording->held.size = 0;
+    recording->seeking = true;
+  }
+  copy.bytes = begin < batch->n ? redact_bytes(redaction, batch) : batch->bytes;
+  if (!copy.bytes) {
+    errno = ENOMEM;
+    failed(recording, batch->n);
+  } else if (begin == batch->n) {
+    leave_out(recording, batch->n, "unframed");
+  } else {
+    write_batch(recording, &copy);
+  }
+}
+
+void bytes_write(struct recording *recording, const struct evp_batch *batch)
+{
+  if (recording->recorder->redaction.kinds && !(batch->flags & EVP_BATCH_LEADING))
+    write_redacted(recording, batch);
+  else
+    write_batch(recording, batch);
 }
 
 void bytes_gap(struct recording *recording, uint64_t items)

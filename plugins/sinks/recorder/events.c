@@ -19,12 +19,44 @@ static bool begin(struct recording *recording, uint64_t prologue)
   return eventlog_builder_header(&recording->held, recording->stream);
 }
 
+static bool build_part(
+  struct recording *recording, const struct evp_batch *batch, uint32_t from, uint32_t to, uint64_t *unwritable)
+{
+  struct evp_batch part = *batch;
+  part.sel = batch->sel + from;
+  part.n = to - from;
+  return eventlog_builder_events(&recording->held, &part, unwritable);
+}
+
+/* An event that is to be redacted is built alone, from its copy: there are one or two of them in a stream. */
+static bool build(struct recording *recording, const struct evp_batch *batch, uint64_t *unwritable)
+{
+  struct redaction *redaction = &recording->recorder->redaction;
+  uint32_t from = 0;
+  for (uint32_t i = 0; redaction->kinds && i < batch->n; i++) {
+    struct evp_event event = batch->events[batch->sel[i]];
+    const uint8_t *payload = redact_payload(redaction, &event);
+    if (payload == event.data) continue;
+    event.data = payload;
+    static const uint16_t first = 0;
+    struct evp_batch one = *batch;
+    one.events = &event;
+    one.sel = &first;
+    one.n = 1;
+    bool good = payload && build_part(recording, batch, from, i, unwritable) &&
+                eventlog_builder_events(&recording->held, &one, unwritable);
+    if (!good) return false;
+    from = i + 1;
+  }
+  return build_part(recording, batch, from, batch->n, unwritable);
+}
+
 static bool put_events(struct recording *recording, const struct evp_batch *batch, uint64_t *unwritable)
 {
   recording->held.size = 0;
   if (!begin(recording, batch->prologue)) return false;
   errno = ENOMEM;
-  if (!eventlog_builder_events(&recording->held, batch, unwritable)) return false;
+  if (!build(recording, batch, unwritable)) return false;
   return recording_put(recording, recording->held.data, recording->held.size);
 }
 

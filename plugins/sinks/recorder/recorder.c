@@ -73,6 +73,8 @@ static bool check_options(struct recorder *recorder)
   recorder->placeholders = good ? name_placeholders(recorder->path) : 0;
   good = good && check_rotate(recorder) && check_keep(recorder);
   good = check_signals(recorder) && good;
+  if (recorder->redact.n && recorder->fidelity == FIDELITY_EXACT)
+    good = refuse(recorder, "redact", "does not go with fidelity: exact, which changes nothing");
   return check_level(recorder) && good;
 }
 
@@ -91,7 +93,7 @@ static enum evp_status recorder_create(void *self, struct evp_ctx *ctx)
 {
   struct recorder *recorder = self;
   recorder->ctx = ctx;
-  if (!check_options(recorder)) return EVP_ERROR;
+  if (!check_options(recorder) || !redact_create(&recorder->redaction, ctx, &recorder->redact)) return EVP_ERROR;
   bool keeps = recorder->keep.files || recorder->keep.size;
   recorder->name = full_name(recorder);
   if (recorder->name && keeps)
@@ -130,6 +132,7 @@ static void recorder_destroy(void *self)
 {
   struct recorder *recorder = self;
   keeper_free(recorder->keeper);
+  redact_free(&recorder->redaction);
   free(recorder->name);
 }
 
@@ -230,7 +233,7 @@ static const struct evp_option options[] = {
     struct recorder, sync, "none", "When the disk is told to keep it: never, every second, at every write.", syncs),
   EVP_CHOICE(
     struct recorder, compression, "none", "zstd: the suffix .zst is put behind the path if it lacks it.", compressions),
-  EVP_INT(struct recorder, level, "3", "Of zstd: 1 is fast, 19 is small."),
+  EVP_INT(struct recorder, level, "3", "Of zstd: 1 is fast, 19 is small."), REDACT_OPTION(struct recorder, redact),
   EVP_BOOL(struct recorder, create_directories, "false", "Make the folders of the path."), EVP_OPTIONS_END};
 
 EVP_PLUGIN(.kind = EVP_SINK, .name = "recorder", .summary = "Records eventlogs, for GHC's own tools to read.",

@@ -143,7 +143,7 @@ bool recording_put_prologue(struct recording *recording, uint64_t from, uint64_t
 {
   uint8_t part[16384];
   while (from < to) {
-    size_t size = evp_prologue_read(recording->stream, from, to, part, sizeof part);
+    size_t size = redact_prologue(&recording->recorder->redaction, recording->stream, from, to, part, sizeof part);
     if (!size) return errno = EIO, false;
     if (!recording_put(recording, part, size)) return false;
     from += size;

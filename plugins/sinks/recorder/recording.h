@@ -20,6 +20,7 @@
 #include "complaint.h"
 #include "keeper.h"
 #include "place.h"
+#include "redact.h"
 
 #define NO_BLOCK UINT64_MAX
 
@@ -43,10 +44,12 @@ struct recorder {
   bool create_directories;
   struct rotate_options rotate;
   struct keep_options keep;
+  struct evp_strings redact;
 
   struct evp_ctx *ctx;
   char *name; /* the path with its suffix */
   unsigned placeholders;
+  struct redaction redaction;
   struct keeper *keeper; /* NULL: all are kept */
   struct complaint complaint;
   struct recording *recordings;
@@ -71,6 +74,7 @@ struct recording {
   uint64_t opened, synced; /* monotonic ns */
   uint64_t content; /* size of the file before what was recorded: of the prologue in it */
   struct position now, sound;
+  struct redact_stream redact;
   bool seeking; /* bytes: up to the next place where a reader may begin, nothing can be taken */
   bool failing; /* the last write failed */
   struct evp_buf held; /* bytes: behind the last whole record; events: what is being written */

@@ -113,6 +113,7 @@ static struct evp_batch piece(size_t from, size_t to)
     if (blocks[b] >= from && blocks[b] + MARKER <= batch.whole) batch.sync = (uint32_t)(blocks[b] - from);
   if (from == 0 && batch.whole >= HEADER) batch.sync = 0;
   if (batch.sync == 0 && from == 0) batch.prologue = 0;
+  batch.prologue_end = batch.whole >= HEADER ? HEADER : 0;
   if (batch.whole == whole_log.size) batch.flags |= EVP_BATCH_ENDED;
   return batch;
 }
@@ -396,7 +397,7 @@ START_TEST(test_prologue_after_a_gap)
   give(0, blocks[2]);
   tell_gap(blocks[4] - blocks[2]);
   struct evp_batch batch = piece(blocks[4], whole_log.size);
-  batch.prologue = sizeof prologue;
+  batch.prologue = batch.prologue_end = sizeof prologue;
   ck_assert_int_eq(plugin->write(host->self, &batch), EVP_OK);
   end(whole_log.size);
   check_files();

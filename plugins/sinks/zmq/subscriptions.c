@@ -30,14 +30,16 @@ void subscriptions_add(struct subscriptions *subscriptions, const void *prefix, 
     item->subscribers++;
     return;
   }
-  char *copy = malloc(size + 1);
-  if (!copy || !has_room(subscriptions)) {
-    free(copy);
+  char *copy = has_room(subscriptions) ? malloc(size + 1) : NULL;
+  if (!copy) {
     subscriptions->overflowed = true;
     return;
   }
   memcpy(copy, prefix, size);
-  subscriptions->items[subscriptions->n++] = (struct subscription){copy, size, 1};
+  item = &subscriptions->items[subscriptions->n++];
+  item->prefix = copy;
+  item->size = size;
+  item->subscribers = 1;
 }
 
 void subscriptions_remove(struct subscriptions *subscriptions, const void *prefix, size_t size)

@@ -103,7 +103,7 @@ static struct stream_memory memory;
 static struct sink_host_stream facts;
 static uint8_t log_bytes[4 * SIZE];
 
-static void begin(enum pattern pattern)
+static void begin(int pattern)
 {
   host = sink_host_new(NULL, NULL);
   settings = (struct settings){.pattern = pattern, .high_water_mark = 64 << 20};

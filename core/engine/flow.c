@@ -305,15 +305,15 @@ struct block *flow_decode_block(struct flow *flow, struct evp_event **events)
   return NULL;
 }
 
-void flow_events(struct flow *flow, struct slab *slab, uint32_t n, size_t span, uint64_t prologue)
+void flow_events(struct flow *flow, struct slab *slab, uint32_t first, uint32_t n, size_t span, uint64_t prologue)
 {
   struct block *block = flow->decoding;
   struct view *view = block_view(block, EVP_EVENTS, config_of(flow)->name);
   if (!view) return;
-  slab_ref(slab);
+  if (!block->slab) slab_ref(slab);
   block->slab = slab;
   block->span = span;
-  view->batch.events = flow->decoded;
+  view->batch.events = flow->decoded + first;
   view->batch.sel = selection_all();
   view->batch.n = n;
   view->batch.prologue = prologue;

@@ -27,8 +27,8 @@ struct clock *flow_clock(struct flow *);
 /* The block to decode the next events into, emptied; its events array has room for DECODE_EVENTS. */
 enum { DECODE_EVENTS = 1024 };
 struct block *flow_decode_block(struct flow *, struct evp_event **events); /* NULL: no memory */
-/* Hands on the first n events of that block, which point into the slab. */
-void flow_events(struct flow *, struct slab *, uint32_t n, size_t span, uint64_t prologue);
+/* Hands on n events of that block from the first one on, which point into the slab. */
+void flow_events(struct flow *, struct slab *, uint32_t first, uint32_t n, size_t span, uint64_t prologue);
 /* Hands on bytes of a slab: all that the batch says of them (bytes, n, flags, sync, offset, prologue, secrets, whole, block). */
 void flow_bytes(struct flow *, struct slab *, const struct evp_batch *);
 /* All that lay in the slab is decoded: lets go of it, so that it can be read into again. */

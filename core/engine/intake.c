@@ -1,9 +1,10 @@
 #include "engine/intake.h"
 #include "engine/time.h"
+#include "eventlog/prologue.h"
 #include <inttypes.h>
 #include <string.h>
 
-/* Under a pace, events are handed on in small parts, so that they come when they are due. */
+/* Under a pace steps are short: the bytes of one are handed on when the last of its events is. */
 enum { PACED_EVENTS = 64 };
 #define LONGEST_DELAY 1e17 /* three years, in ns */
 
@@ -38,7 +39,7 @@ bool intake_begin(struct intake *intake, struct evp_stream *stream, int64_t modi
   intake->n_beginning = 0;
   intake->newest_seen = time_monotonic();
   intake->pace_begin = intake->due = 0;
-  intake->restart = false;
+  intake->decoded.pending = intake->finished = intake->stopped = intake->restart = false;
   intake->reader.sent = intake->reader.parsed;
   return intake->flow != NULL;
 }
@@ -118,6 +119,12 @@ static void annotate(
   if (step->sync != SIZE_MAX) annotation->sync = begin + step->sync;
 }
 
+/* The end marker lies before where the last step that is done with ended. */
+static bool has_ended(const struct intake *intake)
+{
+  return intake_state(intake)->ended && !intake->decoded.pending;
+}
+
 /* The slab's bytes [sent, stop), as one batch. */
 static void send_batch(struct intake *intake, size_t stop, bool leading, const struct annotation *annotation)
 {
@@ -134,7 +141,7 @@ static void send_batch(struct intake *intake, size_t stop, bool leading, const s
   batch.sync = sync ? (uint32_t)(annotation->sync - reader->sent) : batch.n;
   bool told = secrets_within(&intake->secrets, reader->sent, stop, &batch);
   if (!leading && annotation->framed && told) batch.flags |= EVP_BATCH_FRAMED;
-  if (intake_state(intake)->ended) batch.flags |= EVP_BATCH_ENDED;
+  if (has_ended(intake)) batch.flags |= EVP_BATCH_ENDED;
   flow_bytes(intake->flow, reader->slab, &batch);
 }
 
@@ -184,21 +191,24 @@ static bool is_paced(const struct intake *intake)
   return settings_of(intake)->pace > 0 && !flow_stream(intake->flow)->live;
 }
 
-/* True: what was decoded up to event time `time` is not due yet. */
-static bool too_early(struct intake *intake, uint64_t time)
+/* How many of the step's events may be handed on by now; when the next one is due is set, if there is one. */
+static uint32_t count_due(struct intake *intake)
 {
-  if (!is_paced(intake)) return false;
+  const struct decoded *decoded = &intake->decoded;
+  uint32_t n = decoded->handed, all = decoded->step.n;
+  if (!is_paced(intake) || intake->stopped || n == all) return all;
   uint64_t now = time_monotonic();
   if (!intake->pace_begin) {
     intake->pace_begin = now;
-    intake->pace_time = time;
+    intake->pace_time = decoded->events[n].time;
   }
-  if (time <= intake->pace_time) return false;
-  double delay = (double)(time - intake->pace_time) / settings_of(intake)->pace;
-  uint64_t due = intake->pace_begin + (delay < LONGEST_DELAY ? (uint64_t)delay : (uint64_t)LONGEST_DELAY);
-  if (due <= now) return false;
-  intake->due = due;
-  return true;
+  double pace = settings_of(intake)->pace, passed = (double)(now - intake->pace_begin) * pace;
+  const uint64_t base = intake->pace_time;
+  while (n < all && (decoded->events[n].time <= base || (double)(decoded->events[n].time - base) <= passed)) n++;
+  if (n == all) return all;
+  double delay = (double)(decoded->events[n].time - base) / pace + 1;
+  intake->due = intake->pace_begin + (delay < LONGEST_DELAY ? (uint64_t)delay : (uint64_t)LONGEST_DELAY);
+  return n;
 }
 
 static void act_on(struct intake *intake, const struct eventlog_step *step)
@@ -221,78 +231,97 @@ static void act_on(struct intake *intake, const struct eventlog_step *step)
   }
 }
 
-/* One step of the decoder, and what it found handed on. `finish`: the input is over. */
-static struct eventlog_step decode_step(struct intake *intake, bool finish, struct annotation *annotation)
+/* One step of the decoder. */
+static void decode_step(struct intake *intake, bool finish)
 {
   struct reader *reader = &intake->reader;
   struct eventlog *eventlog = flow_stream(intake->flow)->eventlog;
-  struct eventlog_step step = {.reason = EVENTLOG_MORE};
-  struct evp_event *events;
-  if (!flow_decode_block(intake->flow, &events)) {
+  struct decoded *decoded = &intake->decoded;
+  struct eventlog_step *step = &decoded->step;
+  decoded->step = (struct eventlog_step){.reason = EVENTLOG_MORE, .sync = SIZE_MAX, .block = UINT64_MAX};
+  decoded->handed = 0;
+  decoded->pending = true;
+  if (!flow_decode_block(intake->flow, &decoded->events)) {
     node_fail(intake->node, "decoding (no memory)");
-    annotation->framed = false;
-    return step;
+    return;
   }
   const uint8_t *data = reader->slab->data + reader->parsed;
   size_t size = reader->used - reader->parsed;
   uint64_t end_before = intake_state(intake)->newest_block_end;
   uint32_t room = is_paced(intake) ? PACED_EVENTS : DECODE_EVENTS;
   if (finish)
-    eventlog_finish(eventlog, data, size, events, room, &step);
+    eventlog_finish(eventlog, data, size, decoded->events, room, step);
   else
-    eventlog_step(eventlog, data, size, events, room, &step);
-  annotate(intake, annotation, &step, reader->parsed);
-  reader->parsed += step.consumed;
+    eventlog_step(eventlog, data, size, decoded->events, room, step);
+  reader->parsed += step->consumed;
   note_time(intake, time_monotonic());
-  if (step.n) set_replay_clock(intake, events[0].time);
+  if (step->n) set_replay_clock(intake, decoded->events[0].time);
   keep_clock(intake, end_before);
-  if (step.n) flow_events(intake->flow, reader->slab, step.n, step.consumed, step.prologue);
-  act_on(intake, &step);
-  return step;
 }
 
-static void note_end(struct intake *intake, uint64_t block)
+/* What is due of what the step found. False: something is left. */
+static bool hand_on(struct intake *intake, struct annotation *annotation)
 {
-  const struct reader *reader = &intake->reader;
-  uint64_t whole = intake->offset + reader->parsed - reader->sent;
-  intake->end = (struct evp_stream_end){.whole = whole, .block = block, .marker = intake_state(intake)->ended};
+  struct decoded *decoded = &intake->decoded;
+  const struct eventlog_step *step = &decoded->step;
+  struct evp_stream *stream = flow_stream(intake->flow);
+  uint32_t first = decoded->handed, due = count_due(intake);
+  /* Definitions may lie between the first event of the step and this one. */
+  uint64_t prologue = first && stream->prologue ? prologue_seal(stream->prologue) : step->prologue;
+  if (due > first) flow_events(intake->flow, intake->reader.slab, first, due - first, step->consumed, prologue);
+  decoded->handed = due;
+  decoded->pending = due < step->n;
+  if (decoded->pending) return false;
+  annotate(intake, annotation, step, intake->reader.parsed - step->consumed);
+  act_on(intake, step);
+  return true;
+}
+
+/* `end`: index into the slab of where the last step that is done with ended. */
+static void note_end(struct intake *intake, size_t end, uint64_t block)
+{
+  uint64_t whole = intake->offset + end - intake->reader.sent;
+  intake->end = (struct evp_stream_end){.whole = whole, .block = block, .marker = has_ended(intake)};
 }
 
 /* The framer never withholds a byte: when all is decoded, the incomplete item at the end goes out, too. */
-void intake_decode(struct intake *intake)
+void intake_decode(struct intake *intake, bool finish)
 {
   struct reader *reader = &intake->reader;
-  struct annotation annotation = {.sync = SIZE_MAX, .block = UINT64_MAX, .framed = true};
-  bool all = false, early = false;
+  struct decoded *decoded = &intake->decoded;
+  struct annotation annotation = {.sync = SIZE_MAX, .block = intake->end.block, .framed = true};
+  bool all = false, due = true;
+  if (intake->finished || (!reader->slab && !reader_make_room(reader))) return;
   intake->due = 0;
   secrets_clear(&intake->secrets);
-  while (!all && !early && !intake->restart && !atomic_load(&intake->node->failed)) {
-    all = decode_step(intake, false, &annotation).reason == EVENTLOG_MORE;
-    early = !all && too_early(intake, intake->newest_time);
+  while (!all && due && !intake->restart && !atomic_load(&intake->node->failed)) {
+    if (!decoded->pending && intake->stopped) break;
+    if (!decoded->pending) decode_step(intake, finish);
+    due = hand_on(intake, &annotation);
+    all = due && decoded->step.reason == EVENTLOG_MORE;
   }
-  send_bytes(intake, all ? reader->used : reader->parsed, &annotation);
-  note_end(intake, annotation.block);
+  size_t done = decoded->pending ? reader->parsed - decoded->step.consumed : reader->parsed;
+  send_bytes(intake, all ? reader->used : done, &annotation);
+  note_end(intake, done, annotation.block);
+  if (decoded->pending) return;
+  intake->finished = finish && all;
+  if (finish && !intake->restart) reader->parsed = reader->used;
   flow_forget_decoded(intake->flow);
   flow_look(intake->flow, time_monotonic(), intake->newest_time, intake->newest_seen);
+}
+
+void intake_stop(struct intake *intake)
+{
+  intake->stopped = true;
+  if (intake->decoded.pending) intake_decode(intake, false);
 }
 
 void intake_rest(struct intake *intake)
 {
   struct reader *reader = &intake->reader;
+  if (intake->decoded.pending) return;
   if (intake->flow) flow_rest(intake->flow);
   if (reader->parsed < reader->used || reader->sent < reader->used) return;
   reader_free(reader);
   reader->used = reader->parsed = reader->sent = 0;
-}
-
-/* What the last items need more of never comes. Their bytes went out when they came. */
-void intake_exhaust(struct intake *intake)
-{
-  struct annotation ignored = {.sync = SIZE_MAX};
-  struct eventlog_step step;
-  if (!intake->reader.slab && !reader_make_room(&intake->reader)) return;
-  do step = decode_step(intake, true, &ignored);
-  while (step.reason != EVENTLOG_MORE && step.reason != EVENTLOG_RESTART && !atomic_load(&intake->node->failed));
-  note_end(intake, step.block);
-  if (!intake->restart) intake->reader.parsed = intake->reader.used;
 }

@@ -280,7 +280,7 @@ static void read_some(struct source *source)
     source->active = true;
     intake_take(&source->intake, size);
     statistics_add(&source->node->statistics.in[signal_index(EVP_BYTES)], size);
-    intake_decode(&source->intake);
+    intake_decode(&source->intake, false);
     break;
   case EVP_AGAIN:
     /* Nobody goes on writing to a file that was removed. A program may well remove its socket and go on. */
@@ -301,9 +301,14 @@ static void read_some(struct source *source)
 
 static void begin_ending(struct source *source)
 {
-  if (!source->intake.restart) intake_exhaust(&source->intake);
+  bool early = source->intake.due; /* stopped by us while something was not due yet: that is not handed on */
+  if (early)
+    intake_stop(&source->intake);
+  else if (!source->intake.restart)
+    intake_decode(&source->intake, true);
+  if (!early && source->intake.due) return;
   /* Stopped by us, a stream ends wherever we stood: that is no fault of the input. */
-  bool stopped = source->interrupted || (source->stopping && !source->input_over);
+  bool stopped = source->interrupted || (source->stopping && (early || !source->input_over));
   if (intake_judge(&source->intake, stopped)) source->damaged = true;
   source->state = SOURCE_ENDING;
 }
@@ -321,7 +326,7 @@ static void after_stream(struct source *source)
     become_done(source);
   } else if (restart) {
     source->state = SOURCE_OPEN;
-    if (begin_stream(source)) intake_decode(&source->intake);
+    if (begin_stream(source)) intake_decode(&source->intake, false);
   } else {
     bool live = !source->ctx->recorded && !source->ctx->can_wait;
     disconnect(source);
@@ -335,9 +340,8 @@ static void turn_open(struct source *source, bool readable)
 {
   source->blocked = source->intake.flow && !flow_ready(source->intake.flow);
   if (source->blocked) return;
-  if (source->intake.due) {
-    if (time_monotonic() < source->intake.due && !source->stopping) return;
-    intake_decode(&source->intake);
+  if (source->intake.due && !source->stopping) {
+    if (time_monotonic() >= source->intake.due) intake_decode(&source->intake, source->input_over);
   } else if (source->intake.flow && (source->intake.restart || source->input_over || source->stopping)) {
     begin_ending(source);
   } else if (source->stopping) {

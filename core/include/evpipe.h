@@ -344,9 +344,7 @@ struct evp_delivery { /* zeroed; what deliver() has to say beside its status */
   uint64_t retry_after; /* AGAIN: the back end's own delay, ns */
   uint64_t rejected; /* OK: items of it that the back end refused for good */
   size_t delivered; /* AGAIN: leading bytes of the message that are done and not to be sent again */
-  uint64_t
-    delivered_items; /* AGAIN: items in these bytes that the back end has, `rejected` ones not among them; without
-                               it they are counted when the rest of the message is */
+  uint64_t delivered_items; /* AGAIN: items in them, `rejected` ones not; 0: they are counted when the rest is */
 };
 
 /* ------------------------------------------------------------------------------------------------ options */

@@ -1,146 +1,16 @@
 /* The engine as a whole, on pipelines made by hand of plugins that live in this file. */
 #include "check_main.h"
-#include "config/pipeline.h"
-#include "engine/engine.h"
 #include "log.h"
+#include "made.h"
 #include <evpipe/events.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
-/* ------------------------------------------------------------------------------------------ a log, made by hand */
-
-struct log {
-  uint8_t data[65536];
-  size_t size;
-};
-
-static void put(struct log *log, uint64_t value, int bytes)
-{
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) log->data[log->size++] = (uint8_t)(value >> shift);
-}
-
-static void put_text(struct log *log, const char *text)
-{
-  memcpy(log->data + log->size, text, strlen(text));
-  log->size += strlen(text);
-}
-
-static void put_type(struct log *log, uint16_t number, uint16_t size)
-{
-  put(log, 0x65746200, 4);
-  put(log, number, 2);
-  put(log, size, 2);
-  put(log, 4, 4);
-  put_text(log, "type");
-  put(log, 0, 4);
-  put(log, 0x65746500, 4);
-}
-
-static void put_header(struct log *log)
-{
-  put_text(log, "hdrbhetb");
-  put_type(log, EVP_BLOCK_MARKER, 14);
-  put_type(log, EVP_USER_MSG, 0xffff);
-  put_type(log, EVP_WALL_CLOCK_TIME, 16);
-  put_type(log, EVP_HEAP_SIZE, 12);
-  put_text(log, "hetehdredatb");
-}
-
-static void put_heap_size(struct log *log, uint64_t time, uint64_t bytes)
-{
-  put(log, EVP_HEAP_SIZE, 2);
-  put(log, time, 8);
-  put(log, 0, 4);
-  put(log, bytes, 8);
-}
-
-static void put_clock(struct log *log, uint64_t time, uint64_t seconds)
-{
-  put(log, EVP_WALL_CLOCK_TIME, 2);
-  put(log, time, 8);
-  put(log, 1, 4);
-  put(log, seconds, 8);
-  put(log, 0, 4);
-}
-
-static void begin_block(struct log *log, uint64_t begin, uint32_t records, uint64_t end, uint16_t cap)
-{
-  put(log, EVP_BLOCK_MARKER, 2);
-  put(log, begin, 8);
-  put(log, 24 + records, 4);
-  put(log, end, 8);
-  put(log, cap, 2);
-}
-
-enum { SIZES = 500, SECONDS = 1700000000 };
-
-/* 500 heap sizes at 1000 ns steps, in one block; then a block with the wall clock; then the end. */
-static void make_log(struct log *log)
-{
-  log->size = 0;
-  put_header(log);
-  begin_block(log, 0, SIZES * 22, 1000000, 0);
-  for (uint64_t i = 0; i < SIZES; i++) put_heap_size(log, 1000 * (i + 1), i);
-  begin_block(log, 1000000, 26, 1100000, 0xffff);
-  put_clock(log, 1050000, SECONDS);
-  put(log, 0xffff, 2);
-}
-
 /* ------------------------------------------------------------------------------------------------- the plugins */
-
-static struct log input;
-static size_t input_cut; /* bytes per read */
-static bool input_live;
-
-struct source {
-  struct evp_ctx *ctx;
-  size_t at;
-  bool over;
-};
-
-static enum evp_status source_create(void *self, struct evp_ctx *ctx)
-{
-  ((struct source *)self)->ctx = ctx;
-  return EVP_OK;
-}
-
-static enum evp_status source_connect(void *self, int *fd)
-{
-  struct source *source = self;
-  *fd = -1;
-  if (source->over) return EVP_END;
-  source->over = true;
-  evp_source_can_wait(source->ctx, !input_live);
-  if (!input_live) evp_source_recorded(source->ctx, 0);
-  return EVP_OK;
-}
-
-static enum evp_status source_read(void *self, uint8_t *buffer, size_t *size)
-{
-  struct source *source = self;
-  size_t n = input.size - source->at;
-  if (!n) return EVP_END;
-  if (n > input_cut) n = input_cut;
-  if (n > *size) n = *size;
-  memcpy(buffer, input.data + source->at, n);
-  source->at += n;
-  *size = n;
-  return EVP_OK;
-}
-
-static const struct evp_plugin source_plugin = {.abi = EVP_ABI,
-  .size = sizeof(struct evp_plugin),
-  .kind = EVP_SOURCE,
-  .name = "source",
-  .emits = EVP_BYTES | EVP_EVENTS,
-  .instance_size = sizeof(struct source),
-  .create = source_create,
-  .connect = source_connect,
-  .read = source_read};
 
 /* Sizes become a gauge; every third call holds its items back for more(). */
 struct sizes {
@@ -297,40 +167,6 @@ static const struct evp_plugin deliver_plugin = {.abi = EVP_ABI,
   .encode = encode,
   .deliver = deliver};
 
-/* ----------------------------------------------------------------------------------------------- the pipelines */
-
-static const struct evp_label labels[] = {{"service", "test"}};
-
-static struct pipeline_node node(enum evp_kind kind, const char *name, const struct evp_plugin *plugin)
-{
-  struct pipeline_node made = {.kind = kind, .name = name, .plugin = plugin, .place = "test.yaml:1"};
-  made.source.labels = (struct evp_map){labels, 1};
-  made.source.reconnect.initial = made.source.reconnect.max = 1000000;
-  made.source.hold.max_size = 1 << 24;
-  made.source.hold.max_delay = 100000000;
-  made.sink.queue.max_size = 1 << 20;
-  made.sink.batch.max_items = 100;
-  made.sink.batch.max_size = 1 << 20;
-  made.sink.batch.max_delay = 10000000;
-  made.sink.retry.initial = made.sink.retry.max = 1000000;
-  made.sink.retry.give_up = EVP_NEVER;
-  return made;
-}
-
-static void take(struct pipeline_node *nodes, uint32_t consumer, struct pipeline_edge *edge)
-{
-  nodes[consumer].edges = edge;
-  nodes[consumer].n_edges = 1;
-  nodes[consumer].input = edge->signals;
-  nodes[edge->from].output |= edge->signals;
-}
-
-static int run(struct pipeline_node *nodes, uint32_t n)
-{
-  struct pipeline pipeline = {.nodes = nodes, .n_nodes = n, .shutdown_timeout = 10000000000, .path = "test.yaml"};
-  return engine_run(&pipeline, NULL);
-}
-
 static void set_up(void)
 {
   log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
@@ -338,7 +174,7 @@ static void set_up(void)
   delivered_items = deliveries = 0;
   input_cut = sizeof input.data;
   input_live = false;
-  make_log(&input);
+  made_log(&input);
 }
 
 /* source -> three sinks: bytes, events, and (through the filter) metrics. */
@@ -350,17 +186,17 @@ static int run_three(enum evp_status answer_of_events)
   third = (struct sink){.index = 2};
   struct pipeline_edge bytes = {0, EVP_BYTES}, events = {0, EVP_EVENTS}, sizes = {0, EVP_EVENTS},
                        metrics = {1, EVP_METRICS};
-  struct pipeline_node nodes[] = {node(EVP_SOURCE, "app", &source_plugin), node(EVP_FILTER, "sizes", &sizes_plugin),
-    node(EVP_SINK, "bytes", &sink_plugin), node(EVP_SINK, "events", &sink_plugin),
-    node(EVP_SINK, "metrics", &sink_plugin)};
+  struct pipeline_node nodes[] = {made_node(EVP_SOURCE, "app", &made_source),
+    made_node(EVP_FILTER, "sizes", &sizes_plugin), made_node(EVP_SINK, "bytes", &sink_plugin),
+    made_node(EVP_SINK, "events", &sink_plugin), made_node(EVP_SINK, "metrics", &sink_plugin)};
   nodes[2].prototype = &first;
   nodes[3].prototype = &second;
   nodes[4].prototype = &third;
-  take(nodes, 1, &sizes);
-  take(nodes, 2, &bytes);
-  take(nodes, 3, &events);
-  take(nodes, 4, &metrics);
-  return run(nodes, 5);
+  made_edge(nodes, 1, &sizes);
+  made_edge(nodes, 2, &bytes);
+  made_edge(nodes, 3, &events);
+  made_edge(nodes, 4, &metrics);
+  return made_run(nodes, 5);
 }
 
 static void expect_all(void)
@@ -450,14 +286,14 @@ static unsigned patient_calls;
 static enum evp_status patient_answer;
 
 struct patient {
-  struct source source;
+  struct made_source source;
   int fd;
 };
 
 static enum evp_status patient_connect(void *self, int *fd)
 {
   struct patient *patient = self;
-  enum evp_status status = source_connect(self, fd);
+  enum evp_status status = made_connect(self, fd);
   if (status != EVP_OK) return status;
   *fd = patient->fd = eventfd(1, EFD_CLOEXEC); /* readable */
   return EVP_OK;
@@ -468,7 +304,7 @@ static enum evp_status patient_read(void *self, uint8_t *buffer, size_t *size)
 {
   struct patient *patient = self;
   eventfd_t value;
-  if (patient->source.at < input.size / 2 || patient_calls) return source_read(self, buffer, size);
+  if (patient->source.at < input.size / 2 || patient_calls) return made_read(self, buffer, size);
   eventfd_read(patient->fd, &value);
   kill(getpid(), SIGTERM);
   return EVP_AGAIN;
@@ -493,20 +329,20 @@ static void patient_disconnect(void *self)
 
 static int run_patient(enum evp_status answer)
 {
-  struct evp_plugin plugin = source_plugin;
+  struct evp_plugin plugin = made_source;
   struct pipeline_edge events = {0, EVP_EVENTS};
   plugin.instance_size = sizeof(struct patient);
   plugin.connect = patient_connect;
   plugin.read = patient_read;
   plugin.interrupt = patient_interrupt;
   plugin.disconnect = patient_disconnect;
-  struct pipeline_node nodes[] = {node(EVP_SOURCE, "app", &plugin), node(EVP_SINK, "out", &sink_plugin)};
-  take(nodes, 1, &events);
+  struct pipeline_node nodes[] = {made_node(EVP_SOURCE, "app", &plugin), made_node(EVP_SINK, "out", &sink_plugin)};
+  made_edge(nodes, 1, &events);
   input_live = true;
   input_cut = 1000;
   patient_signal = -1;
   patient_answer = answer;
-  return run(nodes, 2);
+  return made_run(nodes, 2);
 }
 
 START_TEST(a_source_that_passes_a_signal_on_is_read_to_its_end)
@@ -529,11 +365,11 @@ END_TEST
 START_TEST(messages_are_delivered)
 {
   struct pipeline_edge sizes = {0, EVP_EVENTS}, metrics = {1, EVP_METRICS};
-  struct pipeline_node nodes[] = {node(EVP_SOURCE, "app", &source_plugin), node(EVP_FILTER, "sizes", &sizes_plugin),
-    node(EVP_SINK, "deliver", &deliver_plugin)};
-  take(nodes, 1, &sizes);
-  take(nodes, 2, &metrics);
-  ck_assert_int_eq(run(nodes, 3), 0);
+  struct pipeline_node nodes[] = {made_node(EVP_SOURCE, "app", &made_source),
+    made_node(EVP_FILTER, "sizes", &sizes_plugin), made_node(EVP_SINK, "deliver", &deliver_plugin)};
+  made_edge(nodes, 1, &sizes);
+  made_edge(nodes, 2, &metrics);
+  ck_assert_int_eq(made_run(nodes, 3), 0);
   ck_assert_uint_eq(delivered_items, SIZES);
   ck_assert_uint_eq(deliveries, 1 + SIZES / 100);
 }

@@ -101,6 +101,15 @@ static void end_quietly(struct sink *sink)
   engine_wake_lanes(sink->node->engine);
 }
 
+/* What the status of a call means that nothing else is to be done for. */
+static void after_call(struct sink *sink, enum evp_status status, const char *what)
+{
+  if (status == EVP_END)
+    end_quietly(sink);
+  else if (status != EVP_OK)
+    node_fail(sink->node, what);
+}
+
 static void begin_stream(struct sink *sink, const struct evp_stream *stream)
 {
   struct local *local = calloc(1, sizeof *local + sink->plugin->stream_size);
@@ -280,23 +289,16 @@ static void take_batch(struct sink *sink, struct queue_entry entry)
   } else if (atomic_load(&sink->node->failed)) {
     drop_items(sink, batch->n, "node_failed");
   }
-  switch (status) {
-  case EVP_OK:
-    break;
-  case EVP_AGAIN:
+  if (status == EVP_AGAIN) {
     sink->refused = entry;
     sink->offer_again = sink->now + AGAIN_DELAY;
     return;
-  case EVP_REJECT:
+  }
+  if (status == EVP_REJECT) {
     drop_items(sink, batch->n, "rejected");
-    break;
-  case EVP_END:
-    end_quietly(sink);
-    break;
-  case EVP_ERROR:
-  default:
-    drop_items(sink, batch->n, "node_failed");
-    node_fail(sink->node, "write");
+  } else {
+    if (status != EVP_OK && status != EVP_END) drop_items(sink, batch->n, "node_failed");
+    after_call(sink, status, "write");
   }
   block_unref(entry.view->block);
 }
@@ -334,15 +336,7 @@ static void flush(struct sink *sink)
 {
   sink->flush_due = UINT64_MAX;
   if (!sink->plugin->flush || !usable(sink)) return;
-  switch (sink->plugin->flush(sink->ctx->self)) {
-  case EVP_OK:
-    break;
-  case EVP_END:
-    end_quietly(sink);
-    break;
-  default:
-    node_fail(sink->node, "flush");
-  }
+  after_call(sink, sink->plugin->flush(sink->ctx->self), "flush");
 }
 
 static void tick(struct sink *sink, uint64_t now)
@@ -351,15 +345,7 @@ static void tick(struct sink *sink, uint64_t now)
   if (!sink->plugin->tick || !ctx->tick_every || now < ctx->tick_next || !usable(sink)) return;
   ctx->tick_next = now + ctx->tick_every;
   sink->offer_again = 0;
-  switch (sink->plugin->tick(ctx->self, now, NULL)) {
-  case EVP_OK:
-    break;
-  case EVP_END:
-    end_quietly(sink);
-    break;
-  default:
-    node_fail(sink->node, "tick");
-  }
+  after_call(sink, sink->plugin->tick(ctx->self, now, NULL), "tick");
 }
 
 static uint64_t next_deadline(const struct sink *sink)
@@ -380,7 +366,7 @@ static void wait_for_work(struct sink *sink)
   if (polled[0].revents) eventfd_read(polled[0].fd, &ignored);
   if (!(polled[1].revents & (POLLIN | POLLHUP | POLLERR))) return;
   sink->offer_again = 0;
-  if (sink->plugin->ready(sink->ctx->self) != EVP_OK) node_fail(sink->node, "ready");
+  after_call(sink, sink->plugin->ready(sink->ctx->self), "ready");
 }
 
 static void look_at_clock(struct sink *sink)

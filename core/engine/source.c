@@ -362,6 +362,14 @@ static void end_items(struct source *source)
   become_done(source);
 }
 
+static void after_items(struct source *source, enum evp_status status, const char *what)
+{
+  if (status == EVP_END)
+    source->stopping = true;
+  else if (status != EVP_OK)
+    node_fail(source->node, what);
+}
+
 static void turn_items(struct source *source, bool readable)
 {
   struct evp_ctx *ctx = source->ctx;
@@ -375,14 +383,13 @@ static void turn_items(struct source *source, bool readable)
     end_items(source);
     return;
   }
-  if (readable && source->plugin->ready && source->plugin->ready(ctx->self) != EVP_OK) node_fail(source->node, "ready");
+  if (readable && source->plugin->ready) after_items(source, source->plugin->ready(ctx->self), "ready");
   uint64_t now = time_monotonic();
-  if (!ctx->tick_every || now < ctx->tick_next) return;
+  if (source->stopping || !ctx->tick_every || now < ctx->tick_next) return;
   ctx->tick_next = now + ctx->tick_every;
   enum evp_status status = source->plugin->emit(ctx->self, flow_source_out(source->intake.flow));
   flow_source_items(source->intake.flow);
-  if (status == EVP_END) source->stopping = true;
-  if (status != EVP_OK && status != EVP_END) node_fail(source->node, "emit");
+  after_items(source, status, "emit");
 }
 
 /* ---------------------------------------------------------------------------------------------------------- turns */

@@ -452,6 +452,8 @@ typedef const char *evp_string_;
   more                                               called when there is room
   write         taken        wants no more: ends     offer it again after ready(),   can not be      node fails
                              quietly, exit 0         tick() or 100 ms                taken: dropped
+  ready flush   go on        as of write; item       -                               -               node fails
+  tick of sinks              source: as of emit
   encode        appended     -                       -                               dropped         node fails
   deliver       accepted     -                       later, in order                 dead letter     node fails, spool is kept
 

@@ -137,6 +137,11 @@ static const struct evp_plugin sink_plugin = {.abi = EVP_ABI,
   .stream_end = sink_end,
   .write = sink_write};
 
+struct watching {
+  struct evp_ctx *ctx;
+};
+static enum evp_status ready_answer;
+
 /* A delivering sink: one byte for each item; the first delivery is to be tried again. */
 static _Atomic unsigned delivered_items, deliveries;
 
@@ -362,6 +367,88 @@ START_TEST(a_source_that_does_not_is_read_no_more)
 }
 END_TEST
 
+/* A sink whose peer has left: the fd that it watches is readable. */
+static enum evp_status watch_start(void *self)
+{
+  struct watching *sink = self;
+  int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+  ck_assert_int_ge(fd, 0);
+  evp_watch(sink->ctx, fd);
+  return EVP_OK;
+}
+
+static enum evp_status watch_create(void *self, struct evp_ctx *ctx)
+{
+  ((struct watching *)self)->ctx = ctx;
+  return EVP_OK;
+}
+
+static enum evp_status watch_ready(void *self)
+{
+  struct watching *sink = self;
+  evp_watch(sink->ctx, -1);
+  return ready_answer;
+}
+
+static enum evp_status watch_write(void *self, const struct evp_batch *batch)
+{
+  (void)self;
+  (void)batch;
+  return EVP_AGAIN; /* until ready() has had its say */
+}
+
+static enum evp_status emit_nothing(void *self, struct evp_out *out)
+{
+  (void)self;
+  (void)out;
+  return EVP_OK;
+}
+
+START_TEST(ready_may_end_quietly_or_fail)
+{
+  static const struct evp_plugin watching = {.abi = EVP_ABI,
+    .size = sizeof(struct evp_plugin),
+    .kind = EVP_SINK,
+    .name = "watching",
+    .accepts = EVP_BYTES,
+    .instance_size = sizeof(struct watching),
+    .create = watch_create,
+    .start = watch_start,
+    .ready = watch_ready,
+    .write = watch_write};
+  struct pipeline_edge bytes = {0, EVP_BYTES};
+  struct pipeline_node nodes[] = {
+    made_node(EVP_SOURCE, "app", &made_source), made_node(EVP_SINK, "watching", &watching)};
+  made_edge(nodes, 1, &bytes);
+  ready_answer = _i ? EVP_ERROR : EVP_END;
+  ck_assert_int_eq(made_run(nodes, 2), _i ? 1 : 0);
+}
+END_TEST
+
+/* The same of a source of items, which has no other reason to wake up. */
+START_TEST(ready_may_end_a_source_of_items)
+{
+  static const struct evp_plugin watching = {.abi = EVP_ABI,
+    .size = sizeof(struct evp_plugin),
+    .kind = EVP_SOURCE,
+    .name = "watching",
+    .emits = EVP_METRICS,
+    .instance_size = sizeof(struct watching),
+    .create = watch_create,
+    .start = watch_start,
+    .ready = watch_ready,
+    .emit = emit_nothing};
+  static struct sink sink;
+  struct pipeline_edge metrics = {0, EVP_METRICS};
+  struct pipeline_node nodes[] = {
+    made_node(EVP_SOURCE, "watching", &watching), made_node(EVP_SINK, "metrics", &sink_plugin)};
+  nodes[1].prototype = &sink;
+  made_edge(nodes, 1, &metrics);
+  ready_answer = _i ? EVP_ERROR : EVP_END;
+  ck_assert_int_eq(made_run(nodes, 2), _i ? 1 : 0);
+}
+END_TEST
+
 START_TEST(messages_are_delivered)
 {
   struct pipeline_edge sizes = {0, EVP_EVENTS}, metrics = {1, EVP_METRICS};
@@ -389,6 +476,8 @@ int main(void)
   tcase_add_test(tests, a_live_stream_is_estimated_when_it_has_no_clock);
   tcase_add_test(tests, a_source_that_passes_a_signal_on_is_read_to_its_end);
   tcase_add_test(tests, a_source_that_does_not_is_read_no_more);
+  tcase_add_loop_test(tests, ready_may_end_quietly_or_fail, 0, 2);
+  tcase_add_loop_test(tests, ready_may_end_a_source_of_items, 0, 2);
   tcase_add_test(tests, messages_are_delivered);
   return check_main("engine", tests);
 }

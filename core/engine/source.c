@@ -118,6 +118,19 @@ static const struct source_settings *settings_of(const struct source *source)
   return instance_settings(source->ctx);
 }
 
+/* Its time is now: it was not recorded. */
+static bool is_live(const struct source *source)
+{
+  return source_has_items(source) || !source->ctx->recorded;
+}
+
+/* A program that may go away and come again: worth a word when it does, and left in peace for a while before the next
+   attempt. What waits at the other end of a pipe is live, too, but does neither. */
+static bool comes_and_goes(const struct source *source)
+{
+  return is_live(source) && !source->ctx->can_wait;
+}
+
 static void disconnect(struct source *source)
 {
   lane_forget_fd(source);
@@ -153,8 +166,8 @@ static void fail(struct source *source, const char *what)
 static struct evp_stream *new_stream(struct source *source)
 {
   bool items = source_has_items(source);
-  struct evp_stream *stream = stream_new(source->node->config->name, &settings_of(source)->labels,
-    items || !source->ctx->recorded, !items && source->ctx->can_wait);
+  struct evp_stream *stream = stream_new(
+    source->node->config->name, &settings_of(source)->labels, is_live(source), !items && source->ctx->can_wait);
   if (stream && source->ctx->instance) stream->instance = pipeline_instance_ref(source->ctx->instance);
   if (!stream || items) return stream;
   bool prologue = source->prologue_wanted, secrets = source->secrets_wanted;
@@ -192,6 +205,7 @@ static void wait_before_retry(struct source *source)
   source->retry_at = time_monotonic() + source->retry_delay;
   source->retry_delay *= 2;
   if (source->retry_delay > settings->reconnect.max) source->retry_delay = settings->reconnect.max;
+  if (!comes_and_goes(source)) source->retry_at = 0;
 }
 
 static void become_open(struct source *source, int fd)
@@ -204,9 +218,9 @@ static void become_open(struct source *source, int fd)
   reader_free(&source->intake.reader);
   source->silence = (struct silence){.connected = time_monotonic()};
   statistics_add(&source->node->statistics.connects, 1);
-  bool live = !source->ctx->recorded && !source->ctx->can_wait;
-  if (live) atomic_store(&source->node->engine->live, true);
-  instance_log(source->ctx, live ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "connected");
+  bool is_news = comes_and_goes(source);
+  if (is_news) atomic_store(&source->node->engine->live, true);
+  instance_log(source->ctx, is_news ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "connected");
 }
 
 /* It will never come again. If what it gave was damaged, that was the input's fault and not a live stream's fate. */
@@ -261,7 +275,6 @@ static void end_input(struct source *source, bool failed)
   source->empty = !failed;
   disconnect(source);
   wait_before_retry(source);
-  if (source->ctx->can_wait || source->ctx->recorded) source->retry_at = 0;
 }
 
 static void read_some(struct source *source)
@@ -301,7 +314,7 @@ static void read_some(struct source *source)
 
 static void begin_ending(struct source *source)
 {
-  bool early = source->intake.due; /* stopped by us while something was not due yet: that is not handed on */
+  bool early = source->intake.due; /* stopped by us before the next event was due: nothing is decoded any more */
   if (early)
     intake_stop(&source->intake);
   else if (!source->intake.restart)
@@ -328,11 +341,9 @@ static void after_stream(struct source *source)
     source->state = SOURCE_OPEN;
     if (begin_stream(source)) intake_decode(&source->intake, false);
   } else {
-    bool live = !source->ctx->recorded && !source->ctx->can_wait;
     disconnect(source);
     reader_free(&source->intake.reader);
     wait_before_retry(source);
-    if (!live) source->retry_at = 0;
   }
 }
 
@@ -407,7 +418,7 @@ static struct silence_facts facts_of(const struct source *source)
 
 static bool may_be_silent(const struct source *source)
 {
-  return source->state == SOURCE_OPEN && !source_has_items(source) && !source->ctx->recorded;
+  return source->state == SOURCE_OPEN && !source_has_items(source) && is_live(source);
 }
 
 /* A silent stream needs nothing to read and decode into: of many, only those that say something have that. */

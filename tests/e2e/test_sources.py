@@ -50,6 +50,7 @@ class File(SourceCase):
         with feeder.stdout:
             status, out, err = self.run_evpipe(self.pipeline("file", 'path: "-"'), stdin=feeder.stdout)
         self.assertEqual(status, 0, err)
+        self.assertNotIn("connected", err)  # nobody comes and goes there
         self.assertEqual(out, self.plain())
 
     def test_a_fifo(self):

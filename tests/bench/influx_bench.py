@@ -1,116 +1,86 @@
-"""The sink influxdb against a bare client that sends the same bodies, gzipped alike, to the same influxd."""
-import contextlib
+"""The sink influxdb against a bare client (influx_client.c) that sends the same bodies, gzipped alike, to the same influxd."""
 import gzip
-import http.client
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import time
-import urllib.parse
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-import harness  # free_port, wait_for
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "live"), str(TESTS / "reference")]
+import harness
+import influx
 
-LINES = 5000
-PIPELINE = """sources:
+LINES = 5000  # of a body: batch.max_items
+SOURCE = """sources:
   app: {plugin: file, path: "${LOG}"}
 filters:
   heap: {plugin: heap, from: app}
 sinks:
-  influx: {plugin: influxdb, from: heap, url: "http://127.0.0.1:PORT", database: DATABASE, batch: {max_items: 5000, max_delay: 10s}}
 """
+SINK = SOURCE + "  influx: {plugin: influxdb, from: heap, url: \"${URL}\", database: bench, batch: {max_items: 5000, max_delay: 10s}}\n"
+PRINT = SOURCE + "  out: {plugin: print, from: heap, format: influx, path: \"${OUT}\"}\n"
 
 
-@contextlib.contextmanager
-def influxd(folder, port):
-    root = pathlib.Path(folder, "influxd")
-    config = pathlib.Path(folder, "influxd.conf")
-    config.write_text(f"""reporting-disabled = true
-bind-address = "127.0.0.1:{harness.free_port()}"
-[meta]
-  dir = "{root}/meta"
-[data]
-  dir = "{root}/data"
-  wal-dir = "{root}/wal"
-  query-log-enabled = false
-[monitor]
-  store-enabled = false
-[http]
-  bind-address = "127.0.0.1:{port}"
-  log-enabled = false
-""")
-    server = subprocess.Popen(["influxd", "run", "-config", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+class Place:
+    """What a real influxd needs of a test case."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+
+    def start(self, arguments, name):
+        return harness.Process(arguments, self.folder, name)
+
+
+class Bench:
+    def __init__(self, folder, build, log):
+        self.folder, self.client, self.program, self.log = pathlib.Path(folder), build / "tests/bench/bench-influx-client", build / "core/evpipe", log
+        self.environment = {**os.environ, "EVPIPE_PLUGIN_PATH": str(build / "plugins"), "LOG": str(log)}
+
+    def evpipe(self, pipeline, **environment):
+        """Wall time of the whole program, its start included."""
+        path = self.folder / "pipeline.yaml"
+        path.write_text(pipeline)
+        begin = time.monotonic()
+        subprocess.run([self.program, "-c", path, "--log-level", "error"], check=True, env={**self.environment, **environment})
+        return time.monotonic() - begin
+
+    def bodies(self):
+        """What the sink sends, as files: the same lines, as many in a body, compressed at the same level; and how many lines."""
+        out = self.folder / "lines"
+        self.evpipe(PRINT, OUT=str(out))
+        paths, n = [], 0
+        with open(out, "rb") as lines:
+            while chunk := [line for _, line in zip(range(LINES), lines)]:
+                n += len(chunk)
+                paths.append(self.folder / f"body-{len(paths)}")
+                paths[-1].write_bytes(gzip.compress(b"".join(chunk), 1))
+        out.unlink()
+        return paths, n
+
+    def bare(self, server, bodies):
+        words = subprocess.run([self.client, str(server.port), "/write?db=bench&precision=ns", *bodies], check=True, capture_output=True, text=True).stdout.split()
+        return float(words[-2])
+
+
+def measure(folder, build, log, pairs):
+    """Points a second of the sink as parts of the bare client's, one for each pair; the bare client's; points."""
+    bench = Bench(folder, build, log)
+    bodies, points = bench.bodies()
+    server = influx.Influx(Place(folder))
     try:
-        harness.wait_for("influxd", lambda: answers(port), 60)
-        yield
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def answers(port):
-    try:
-        return request(port, "GET", "/ping") == 204
-    except OSError:
-        return False
-
-
-def request(port, method, path, body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request(method, path, body)
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
-
-
-def database(port, name):
-    request(port, "POST", "/query?" + urllib.parse.urlencode({"q": f"DROP DATABASE {name}"}))
-    request(port, "POST", "/query?" + urllib.parse.urlencode({"q": f"CREATE DATABASE {name}"}))
-
-
-def bodies_of(folder, evpipe, plugins, log):
-    """What the sink sends: the same lines, 5,000 in a body, compressed at the same level."""
-    out = pathlib.Path(folder, "lines.txt")
-    pipeline = pathlib.Path(folder, "lines.yaml")
-    pipeline.write_text(PIPELINE.split("sinks:")[0] + f"sinks:\n  out: {{plugin: print, from: heap, format: influx, path: {out}}}\n")
-    subprocess.run([evpipe, "-c", pipeline, "--log-level", "error"], check=True, env={**os.environ, "LOG": str(log), "EVPIPE_PLUGIN_PATH": str(plugins)})
-    lines = out.read_bytes().splitlines(keepends=True)
-    out.unlink()
-    return [gzip.compress(b"".join(lines[at:at + LINES]), 1) for at in range(0, len(lines), LINES)], len(lines)
-
-
-def bare(port, name, bodies):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    begin = time.monotonic()
-    for body in bodies:
-        connection.request("POST", f"/write?db={name}&precision=ns", body, {"Content-Encoding": "gzip"})
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 204, answer.status
-    return time.monotonic() - begin
-
-
-def sink(port, name, folder, evpipe, plugins, log):
-    """Wall time from the first connection to the end."""
-    pipeline = pathlib.Path(folder, "influx.yaml")
-    pipeline.write_text(PIPELINE.replace("PORT", str(port)).replace("DATABASE", name))
-    begin = time.monotonic()
-    subprocess.run([evpipe, "-c", pipeline, "--log-level", "error"], check=True, env={**os.environ, "LOG": str(log), "EVPIPE_PLUGIN_PATH": str(plugins)})
-    return time.monotonic() - begin
-
-
-def measure(folder, evpipe, plugins, log, pairs):
-    port = harness.free_port()
-    bodies, points = bodies_of(folder, evpipe, plugins, log)
-    ratios, rates = [], []
-    with influxd(folder, port):
-        for _ in range(pairs):
-            database(port, "bench")
-            alone = bare(port, "bench", bodies)
-            database(port, "bench")
-            ratios.append(alone / sink(port, "bench", folder, evpipe, plugins, log))
+        ratios, rates = [], []
+        for number in range(pairs):
+            server.empty("bench")
+            first = bench.bare(server, bodies) if number % 2 else bench.evpipe(SINK, URL=server.url)
+            server.empty("bench")
+            second = bench.evpipe(SINK, URL=server.url) if number % 2 else bench.bare(server, bodies)
+            alone, sink = (first, second) if number % 2 else (second, first)
+            ratios.append(alone / sink)
             rates.append(points / alone)
-    return ratios, sorted(rates)[len(rates) // 2]
+            stored = server.count("bench")
+            if stored != points:
+                raise RuntimeError(f"{stored} points are stored, not {points}")
+        return ratios, sorted(rates)[len(rates) // 2], points
+    finally:
+        server.stop()

@@ -36,6 +36,7 @@ def as_stored(point):
 
 class Influx:
     def __init__(self, case):
+        """`case` has a folder, and start(arguments, name) for a program in it: a harness.Case."""
         if not shutil.which("influxd"):
             harness.skip("influxd (Debian package influxdb) is not installed")
         self.case = case
@@ -69,6 +70,17 @@ class Influx:
         if "error" in result and "database not found" not in result["error"]:
             raise harness.Failed(result["error"])
         return result.get("series", [])
+
+    def empty(self, database):
+        """A database of that name with nothing in it."""
+        for statement in ("DROP DATABASE", "CREATE DATABASE"):
+            body = urllib.parse.urlencode({"q": f'{statement} "{database}"'}).encode()
+            with urllib.request.urlopen(f"{self.url}/query", body, timeout=60) as answer:
+                answer.read()
+
+    def count(self, database):
+        """All points in it."""
+        return sum(series["values"][0][1] for series in self.query("SELECT count(value) FROM /.*/", database))
 
     def points(self, names, service=None):
         """All points of the measurements, with `service` taken off the tags; only those of that service if it is given."""

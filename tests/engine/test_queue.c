@@ -1,6 +1,7 @@
 #include "check_main.h"
 #include "engine/queue.h"
 #include "harness.h"
+#include <malloc.h>
 
 static struct harness harness;
 static struct queue *queue;
@@ -221,6 +222,20 @@ START_TEST(a_failed_sink_gets_nothing_and_everything_is_counted)
 }
 END_TEST
 
+/* A sink that stands still pops nothing: the slots of what is dropped meanwhile are used again. */
+START_TEST(the_places_of_dropped_batches_are_used_again)
+{
+  ck_assert(queue_push_begin(queue, live));
+  for (int i = 0; i < 100; i++) push_metrics(live, 1, 0, 600);
+  size_t before = mallinfo2().uordblks;
+  for (int i = 0; i < 100000; i++) push_metrics(live, 1, 0, 600);
+  ck_assert_uint_lt(mallinfo2().uordblks, before + 100000); /* a byte for each would be too much */
+  ck_assert_int_eq(pop(NULL).type, ENTRY_BEGIN);
+  expect_gap(live, 100099);
+  expect_batch(1);
+}
+END_TEST
+
 START_TEST(what_is_left_is_counted)
 {
   push_metrics(live, 5, 0, 10);
@@ -247,6 +262,7 @@ int main(void)
   tcase_add_test(tests, bytes_go_on_where_a_reader_may_begin);
   tcase_add_test(tests, waits_for_a_file_and_not_for_a_program);
   tcase_add_test(tests, a_failed_sink_gets_nothing_and_everything_is_counted);
+  tcase_add_test(tests, the_places_of_dropped_batches_are_used_again);
   tcase_add_test(tests, what_is_left_is_counted);
   return check_main("queue", tests);
 }

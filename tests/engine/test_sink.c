@@ -1,0 +1,125 @@
+/* A sink node by itself, with its threads: what it is given is either delivered or counted as dropped. */
+#include "check_main.h"
+#include "engine/sink.h"
+#include "engine/time.h"
+#include "harness.h"
+#include <stdlib.h>
+
+static struct harness harness;
+static unsigned encoded;
+static uint64_t delivered;
+static enum evp_status third_answer; /* of encode(), and how many items of it the plugin counts itself */
+static uint64_t third_drops;
+
+struct encoder {
+  struct evp_ctx *ctx;
+};
+
+static enum evp_status encoder_create(void *self, struct evp_ctx *ctx)
+{
+  ((struct encoder *)self)->ctx = ctx;
+  return EVP_OK;
+}
+
+static enum evp_status encode(void *self, const struct evp_batch *batch, struct evp_buf *message)
+{
+  if (++encoded == 3 && third_answer != EVP_OK) {
+    if (third_drops) evp_drop(((struct encoder *)self)->ctx, third_drops, "malformed");
+    return third_answer;
+  }
+  for (uint32_t i = 0; i < batch->n; i++)
+    if (!evp_buf_append(message, "x", 1)) return EVP_ERROR;
+  return EVP_OK;
+}
+
+static enum evp_status deliver(void *self, const struct evp_message *message, struct evp_delivery *result)
+{
+  (void)self;
+  (void)result;
+  delivered += message->items;
+  return EVP_OK;
+}
+
+static void set_up(void)
+{
+  encoded = 0;
+  delivered = third_drops = 0;
+  harness_init(&harness);
+  harness.plugin = (struct evp_plugin){.kind = EVP_SINK,
+    .name = "encoder",
+    .accepts = EVP_METRICS,
+    .instance_size = sizeof(struct encoder),
+    .create = encoder_create,
+    .encode = encode,
+    .deliver = deliver};
+  harness.config.sink.queue.max_size = 1 << 20;
+  harness.config.sink.batch.max_items = 100000;
+  harness.config.sink.batch.max_size = 1 << 20;
+  harness.config.sink.batch.max_delay = NS_PER_S * 3600;
+}
+
+static void tear_down(void)
+{
+  harness_free(&harness);
+}
+
+/* Two batches, of more slices than one. */
+static void run(uint32_t first, uint32_t second)
+{
+  struct evp_ctx *ctx = calloc(1, sizeof *ctx);
+  ck_assert(instance_create(ctx, &harness.node, NULL, NULL, false, NULL));
+  struct sink *sink = harness.node.sink = sink_new(&harness.node, ctx);
+  struct evp_stream *stream = harness_stream(&harness, false);
+  ck_assert(sink && queue_push_begin(sink_queue(sink), stream));
+  const uint32_t batches[] = {first, second};
+  for (int i = 0; i < 2; i++) {
+    struct view *view = harness_metrics(&harness, stream, batches[i], 0, 100);
+    queue_push(sink_queue(sink), view);
+    block_unref(view->block);
+  }
+  ck_assert(queue_push_end(sink_queue(sink), stream) && sink_start(sink));
+  sink_close(sink);
+  ck_assert(sink_join(sink, time_monotonic() + 20 * NS_PER_S));
+  sink_free(sink);
+  evp_stream_unref(stream);
+}
+
+START_TEST(all_is_delivered)
+{
+  third_answer = EVP_OK;
+  run(600, 100);
+  ck_assert_uint_eq(delivered, 700);
+  ck_assert_uint_eq(statistics_dropped(&harness.node.statistics), 0);
+}
+END_TEST
+
+/* Slices of 256, 256, 88 and then 100: the third fails, and with it everything that comes after it. */
+START_TEST(what_a_failed_encode_leaves_over_is_counted)
+{
+  third_answer = EVP_ERROR;
+  run(1000, 100);
+  ck_assert_uint_eq(delivered + statistics_dropped(&harness.node.statistics), 1100);
+  ck_assert_uint_ge(statistics_dropped(&harness.node.statistics), 1100 - 512);
+}
+END_TEST
+
+START_TEST(what_is_refused_is_counted_once)
+{
+  third_answer = EVP_REJECT;
+  third_drops = 3;
+  run(1000, 100);
+  ck_assert_uint_eq(delivered, 1100 - 256);
+  ck_assert_uint_eq(statistics_dropped(&harness.node.statistics), 256);
+}
+END_TEST
+
+int main(void)
+{
+  TCase *tests = tcase_create("sink");
+  tcase_add_checked_fixture(tests, set_up, tear_down);
+  tcase_set_timeout(tests, 30);
+  tcase_add_test(tests, all_is_delivered);
+  tcase_add_test(tests, what_a_failed_encode_leaves_over_is_counted);
+  tcase_add_test(tests, what_is_refused_is_counted_once);
+  return check_main("sink", tests);
+}

@@ -1,7 +1,7 @@
+#include "check_main.h"
 #include "config/each.h"
 #include "config/pipeline.h"
 #include "config_harness.h"
-#include <check.h>
 #include <string.h>
 
 static struct config_harness harness;
@@ -105,17 +105,11 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("each");
   TCase *tests = tcase_create("each");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_add_test(tests, placeholders_are_replaced);
   tcase_add_test(tests, samples_match_the_glob);
   tcase_add_test(tests, mistakes_are_told);
   tcase_add_test(tests, an_instance_is_bound);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("each", tests);
 }

@@ -1,5 +1,5 @@
+#include "check_main.h"
 #include "engine/deadlines.h"
-#include <check.h>
 #include <stdlib.h>
 
 enum { MANY = 500 };
@@ -49,14 +49,8 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("deadlines");
   TCase *tests = tcase_create("deadlines");
   tcase_add_test(tests, the_first_is_the_earliest);
   tcase_add_test(tests, nothing_is_never_due);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("deadlines", tests);
 }

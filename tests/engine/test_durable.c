@@ -1,8 +1,8 @@
 /* The outbox with a spool, over several lives: what one leaves, the next one delivers, in order, under the same ids. */
+#include "check_main.h"
 #include "engine/outbox.h"
 #include "engine/time.h"
 #include "harness.h"
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -406,7 +406,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("durable");
   TCase *tests = tcase_create("durable");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_set_timeout(tests, 60);
@@ -420,10 +419,5 @@ int main(void)
   tcase_add_test(tests, what_is_given_up_is_in_the_dead_letters);
   tcase_add_test(tests, full_dead_letters_are_told_and_stay_readable);
   tcase_add_loop_test(tests, a_bad_path_is_an_error_at_start, 0, 2);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("durable", tests);
 }

@@ -1,9 +1,9 @@
 /* A lane that runs, with sources that come, are asked for, and leave. */
+#include "check_main.h"
 #include "engine/lane.h"
 #include "engine/source.h"
 #include "engine/time.h"
 #include "harness.h"
-#include <check.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,17 +172,12 @@ END_TEST
 int main(void)
 {
   shared = new_instance();
-  Suite *suite = suite_create("lane");
   TCase *tests = tcase_create("lane");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_add_test(tests, they_come_while_it_runs_and_leave_when_gone);
   tcase_add_test(tests, the_connected_stay);
   tcase_add_test(tests, asking_never_hurts);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
+  int status = check_main("lane", tests);
   free(shared);
-  return failed ? 1 : 0;
+  return status;
 }

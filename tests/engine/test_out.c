@@ -1,8 +1,8 @@
 /* Where an instance emits: what is staged in one call becomes which batches. */
+#include "check_main.h"
 #include "engine/out.h"
 #include "engine/series.h"
 #include "harness.h"
-#include <check.h>
 
 static struct harness harness;
 static struct evp_stream *stream;
@@ -106,17 +106,11 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("out");
   TCase *cases = tcase_create("batches");
   tcase_add_checked_fixture(cases, set_up, tear_down);
   tcase_add_test(cases, small_groups_share_a_batch);
   tcase_add_test(cases, many_groups_go_out_early);
   tcase_add_test(cases, a_large_group_stays_together);
   tcase_add_test(cases, what_is_no_group_may_be_cut);
-  suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("out", cases);
 }

@@ -1,6 +1,6 @@
+#include "check_main.h"
 #include "engine/path_watch.h"
 #include "engine/time.h"
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -188,7 +188,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("path_watch");
   TCase *tests = tcase_create("path_watch");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_set_timeout(tests, 60);
@@ -198,10 +197,5 @@ int main(void)
   tcase_add_test(tests, a_queue_that_overflows);
   tcase_add_test(tests, a_directory_that_can_not_be_read);
   tcase_add_test(tests, scans_keep_their_distance);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("path_watch", tests);
 }

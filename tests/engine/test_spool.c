@@ -1,5 +1,5 @@
+#include "check_main.h"
 #include "engine/spool.h"
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -515,7 +515,6 @@ static void add_what_goes_wrong(TCase *tests)
 
 int main(void)
 {
-  Suite *suite = suite_create("spool");
   TCase *tests = tcase_create("spool");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_set_timeout(tests, 60);
@@ -530,10 +529,5 @@ int main(void)
   tcase_add_test(tests, one_message_is_always_taken);
   tcase_add_test(tests, shrinks_when_it_is_empty);
   add_what_goes_wrong(tests);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("spool", tests);
 }

@@ -1,8 +1,8 @@
 /* Where arguments and environment lie: whatever the cuts, nothing of them goes out unmarked, and nothing else is marked. */
+#include "check_main.h"
 #include "feeder.h"
 #include "log_builder.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -303,7 +303,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("secrets");
   TCase *cases = tcase_create("secrets");
   tcase_set_timeout(cases, 100);
   tcase_add_test(cases, test_plain);
@@ -312,10 +311,5 @@ int main(void)
   tcase_add_test(cases, test_two_logs);
   tcase_add_test(cases, test_damage);
   tcase_add_test(cases, test_real_logs);
-  suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("secrets", cases);
 }

@@ -1,9 +1,9 @@
 /* An eventlog made again of events: read back, it holds the same ones, and every block of it is sound. */
+#include "check_main.h"
 #include "eventlog_builder.h"
 #include "fake_host.h"
 #include "text.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <glob.h>
 #include <stdio.h>
@@ -297,7 +297,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("eventlog_builder");
   TCase *tests = tcase_create("eventlog_builder");
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, test_real_logs);
@@ -309,10 +308,5 @@ int main(void)
   tcase_add_test(tests, test_ghc_6_12);
   tcase_add_test(tests, test_limits);
   tcase_add_test(tests, test_no_memory);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("eventlog_builder", tests);
 }

@@ -1,8 +1,8 @@
 /* What a sink overwrites in batches, prologue and payloads, and where it goes on after what is not understood. */
+#include "check_main.h"
 #include "redact.h"
 #include "sink_host.h"
 
-#include <check.h>
 #include <evpipe/events.h>
 #include <string.h>
 
@@ -123,7 +123,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("redact");
   TCase *cases = tcase_create("redact");
   tcase_add_checked_fixture(cases, setup, teardown);
   tcase_add_test(cases, test_words);
@@ -131,10 +130,5 @@ int main(void)
   tcase_add_test(cases, test_begin);
   tcase_add_test(cases, test_prologue);
   tcase_add_test(cases, test_payload);
-  suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("redact", cases);
 }

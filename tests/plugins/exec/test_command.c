@@ -1,6 +1,6 @@
 /* What the source exec makes ready before it forks: words, environment, the places a program may lie in. */
+#include "check_main.h"
 #include "command.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -88,7 +88,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("exec command");
   TCase *tests = tcase_create("exec command");
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_add_test(tests, options_are_appended);
@@ -96,10 +95,5 @@ int main(void)
   tcase_add_test(tests, variables_are_added_and_replaced);
   tcase_add_test(tests, a_program_is_looked_for_where_a_shell_would);
   tcase_add_test(tests, operators_are_seen);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return check_main("exec command", tests);
 }

@@ -1,7 +1,7 @@
 /* Names of recordings: filled in, told apart, matched again, and never a way out of the folder. */
+#include "check_main.h"
 #include "name.h"
 #include "sink_host.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,7 +111,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("recorder_name");
   TCase *tests = tcase_create("name");
   tcase_add_test(tests, test_placeholders);
   tcase_add_test(tests, test_values_are_harmless);
@@ -119,10 +118,5 @@ int main(void)
   tcase_add_test(tests, test_folder);
   tcase_add_test(tests, test_pattern);
   tcase_add_test(tests, test_check);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("recorder_name", tests);
 }

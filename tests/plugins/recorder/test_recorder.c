@@ -1,9 +1,9 @@
 /* The sink `recorder` at the contract: a log in pieces, with gaps between them and a disk that is full now and then. Each file
  * must be sound, whatever happened, and everything that is not in one must have been counted. */
+#include "check_main.h"
 #include "recording.h"
 #include "sink_host.h"
 #include "text.h"
-#include <check.h>
 #include <dirent.h>
 #include <evpipe/events.h>
 #include <fcntl.h>
@@ -537,7 +537,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("recorder");
   TCase *tests = tcase_create("recorder");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_set_timeout(tests, 60);
@@ -552,10 +551,5 @@ int main(void)
   tcase_add_test(tests, test_name_when_it_is_known);
   tcase_add_test(tests, test_options);
   tcase_add_test(tests, test_keep);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("recorder", tests);
 }

@@ -1,8 +1,8 @@
 /* The sink relay, call by call: who gets which bytes, what is counted when, and that nothing is kept. */
+#include "check_main.h"
 #include "sink_host.h"
 #include "socket_address.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,7 +290,6 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("relay");
   TCase *cases = tcase_create("relay");
   tcase_add_checked_fixture(cases, setup, NULL);
   tcase_add_test(cases, test_early_and_late);
@@ -301,10 +300,5 @@ int main(void)
   tcase_add_test(cases, test_linger);
   tcase_add_test(cases, test_redact);
   tcase_add_test(cases, test_local_addresses);
-  suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("relay", cases);
 }

@@ -1,7 +1,7 @@
 /* ZAP requests as libzmq makes them, and such as nobody should make. */
 #include "authenticator.h"
+#include "check_main.h"
 #include "sink_host.h"
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 #include <zmq.h>
@@ -114,11 +114,5 @@ int main(void)
   tcase_add_test(tests, who_is_listed_comes_in);
   tcase_add_test(tests, nothing_else_than_curve_comes_in);
   tcase_add_test(tests, no_request_no_answer);
-  Suite *suite = suite_create("zmq_authenticator");
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("zmq_authenticator", tests);
 }

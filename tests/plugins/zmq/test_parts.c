@@ -1,4 +1,5 @@
 /* The small parts of the sink zmq: header, topics, subscriptions, last values, keys, and what options are refused. */
+#include "check_main.h"
 #include "key_list.h"
 #include "last_values.h"
 #include "message.h"
@@ -6,7 +7,6 @@
 #include "sink_host.h"
 #include "subscriptions.h"
 #include "text.h"
-#include <check.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -308,11 +308,5 @@ int main(void)
   tcase_add_test(tests, a_file_of_keys);
   tcase_add_loop_test(tests, options_that_make_sense, 0, sizeof cases / sizeof *cases);
   tcase_add_test(tests, the_high_water_mark_is_in_bytes);
-  Suite *suite = suite_create("zmq_parts");
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("zmq_parts", tests);
 }

@@ -1,7 +1,7 @@
 /* What becomes of batches: how they are packed, what a gap, an end and a late subscriber make. The socket is the test's own. */
+#include "check_main.h"
 #include "publisher.h"
 #include "sink_host.h"
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -470,11 +470,5 @@ int main(void)
   tcase_add_test(tests, many_subscribers_make_one_snapshot);
   tcase_add_test(tests, a_snapshot_leaves_room_for_what_is_live);
   tcase_add_test(tests, last_values_for_who_comes_late);
-  Suite *suite = suite_create("zmq_publisher");
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return check_main("zmq_publisher", tests);
 }

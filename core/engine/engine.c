@@ -110,6 +110,7 @@ static struct engine *engine_new(const struct pipeline *pipeline)
   struct engine *engine = calloc(1, sizeof *engine);
   if (!engine) return NULL;
   engine->pipeline = pipeline;
+  engine->begin_time = time_unix();
   engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   engine->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   engine->slabs = slab_pool_new();
@@ -197,6 +198,7 @@ static bool start_all(struct engine *engine)
   for (unsigned i = 0; i < engine->n_nodes; i++)
     if (engine->nodes[i].source && !source_start(engine->nodes[i].source)) return false;
   atomic_store(&engine->lanes_running, engine->n_lanes);
+  atomic_store(&engine->lanes_reading, engine->n_lanes);
   for (unsigned i = 0; i < engine->n_lanes; i++) {
     if (lane_start(&engine->lanes[i])) continue;
     atomic_fetch_sub(&engine->lanes_running, engine->n_lanes - i);
@@ -351,6 +353,31 @@ static void close_sinks(struct engine *engine)
     if (engine->nodes[i].sink) sink_close(engine->nodes[i].sink);
 }
 
+static void call_last(struct engine *engine)
+{
+  if (!atomic_exchange(&engine->last_call, true)) engine_wake_lanes(engine);
+}
+
+/* What was read has gone through: the totals that a source of items tells now are those of the whole run. */
+static bool all_is_at_rest(struct engine *engine)
+{
+  if (atomic_load(&engine->lanes_reading)) return false;
+  bool rest = true;
+  for (unsigned i = 0; i < engine->n_nodes; i++) {
+    if (!engine->nodes[i].sink) continue;
+    sink_come_to_rest(engine->nodes[i].sink);
+    rest = sink_is_at_rest(engine->nodes[i].sink) && rest;
+  }
+  return rest;
+}
+
+static bool has_item_sources(const struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (node_emits(&engine->nodes[i])) return true;
+  return false;
+}
+
 static void abandon(struct engine *engine)
 {
   atomic_store(&engine->spool_until, time_monotonic() + SPOOLING);
@@ -361,10 +388,10 @@ static void abandon(struct engine *engine)
     if (engine->nodes[i].sink) sink_abandon(engine->nodes[i].sink);
 }
 
-/* Messages are kept: nothing is lost though not everything was delivered. */
+/* Messages are kept: nothing of what was read is lost though not everything was delivered. */
 static bool all_is_spooled(const struct engine *engine)
 {
-  if (atomic_load(&engine->lanes_running)) return false;
+  if (atomic_load(&engine->lanes_reading)) return false;
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     struct sink *sink = engine->nodes[i].sink;
     if (sink && !sink_spools(sink) && !sink_join(sink, 0)) return false;
@@ -372,29 +399,51 @@ static bool all_is_spooled(const struct engine *engine)
   return true;
 }
 
-/* After a signal the drain may take `shutdown_timeout` in all; after a natural end as long as there is progress within
-   each such time. A second signal ends the patience at once. True: everything came to its end in order. */
+/* How long the end may take: after a signal `shutdown_timeout` in all, after a natural end as long as there is progress
+   within each such time. A second signal ends the patience at once. */
+struct patience {
+  uint64_t timeout, deadline; /* monotonic */
+  uint64_t seen; /* progress */
+  bool by_signal;
+};
+
+static void prolong(struct patience *patience, const struct engine *engine)
+{
+  uint64_t done = progress(engine);
+  if (patience->by_signal || done == patience->seen || patience->deadline == UINT64_MAX) return;
+  patience->seen = done;
+  patience->deadline = time_monotonic() + patience->timeout;
+}
+
+/* Totals are told when all else is at rest, or, if something hangs, while there is time left to deliver them. */
+static bool is_time_for_totals(struct engine *engine, const struct patience *patience)
+{
+  uint64_t half = patience->deadline == UINT64_MAX ? UINT64_MAX : patience->deadline - patience->timeout / 2;
+  return all_is_at_rest(engine) || time_monotonic() >= half;
+}
+
+/* True: everything came to its end in order. */
 static bool drain(struct engine *engine, int signal_fd, bool by_signal)
 {
-  uint64_t timeout = engine->pipeline->shutdown_timeout;
-  uint64_t deadline = timeout > UINT64_MAX / 2 ? UINT64_MAX : time_monotonic() + timeout, seen = progress(engine);
-  bool lanes_over = false;
+  struct patience patience = {.timeout = engine->pipeline->shutdown_timeout, .deadline = UINT64_MAX};
+  patience.by_signal = by_signal;
+  patience.seen = progress(engine);
+  if (patience.timeout <= UINT64_MAX / 2) patience.deadline = time_monotonic() + patience.timeout;
+  bool lanes_over = false, items = has_item_sources(engine);
   for (;;) {
+    if (items && is_time_for_totals(engine, &patience)) call_last(engine);
     if (!lanes_over && lanes_are_joined(engine)) {
       lanes_over = true;
       close_sinks(engine);
     }
     if (lanes_over && sinks_are_joined(engine)) return true;
+    prolong(&patience, engine);
     uint64_t now = time_monotonic();
-    if (!by_signal && progress(engine) != seen) {
-      seen = progress(engine);
-      if (deadline != UINT64_MAX) deadline = now + timeout;
-    }
-    if (now >= deadline) return false;
+    if (now >= patience.deadline) return false;
     uint64_t look_again = now + 10 * NS_PER_MS; /* a thread's very end makes no event */
-    bool signalled = wait_for_news(engine, signal_fd, look_again < deadline ? look_again : deadline, false);
-    if (signalled && by_signal) return false;
-    by_signal = by_signal || signalled;
+    bool signalled = wait_for_news(engine, signal_fd, look_again < patience.deadline ? look_again : patience.deadline, false);
+    if (signalled && patience.by_signal) return false;
+    patience.by_signal = patience.by_signal || signalled;
   }
 }
 

@@ -19,6 +19,7 @@ struct engine {
   const struct pipeline *pipeline;
   struct node *nodes; /* in the pipeline's order */
   unsigned n_nodes;
+  int64_t begin_time; /* Unix ns: since when nodes count */
   struct slab_pool *slabs;
   struct series_table *series;
   struct lane *lanes;
@@ -26,9 +27,11 @@ struct engine {
   bool sources_come; /* some node has `each`: lanes wait for sources to come until the engine stops */
   atomic_int status; /* enum engine_status_rank */
   atomic_uint lanes_running;
+  atomic_uint lanes_reading; /* those with a source that reads, or to which one may come */
   atomic_int program_status; /* evp_exit_status(): what to exit with if `status` has nothing to say */
-  atomic_uint stop_requests; /* each is told to the sources once */
+  atomic_uint stop_requests; /* each is told once to the sources that read; those of items go on */
   atomic_int stop_signal; /* of the last request, as evp_plugin.interrupt is told of it */
+  atomic_bool last_call; /* all else has come to rest: sources of items emit once more, and end */
   atomic_bool live; /* a live stream was connected: totals at the end are worth a line */
   atomic_bool abandoned; /* the time is up: lanes leave everything as it is */
   _Atomic uint64_t spool_until; /* monotonic, set before `abandoned`: sinks with a spool may fill it until then */

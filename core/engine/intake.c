@@ -37,6 +37,7 @@ bool intake_begin(struct intake *intake, struct evp_stream *stream, int64_t modi
   intake->offset = intake->newest_time = 0;
   intake->end = (struct evp_stream_end){.block = UINT64_MAX};
   intake->n_beginning = 0;
+  intake->counted_damages = intake->counted_skipped = 0;
   intake->newest_seen = time_monotonic();
   intake->pace_begin = intake->due = 0;
   intake->decoded.pending = intake->finished = intake->stopped = intake->restart = false;
@@ -52,6 +53,22 @@ void intake_take(struct intake *intake, size_t size)
   memcpy(intake->beginning + intake->n_beginning, reader->slab->data + reader->used, kept);
   intake->n_beginning += kept;
   reader->used += size;
+}
+
+/* Once for each slab: what the decoder counts by itself, and how far the stream has come. */
+static void keep_statistics(struct intake *intake)
+{
+  const struct eventlog_state *state = intake_state(intake);
+  struct statistics *statistics = &intake->node->statistics;
+  const struct clock *clock = flow_clock(intake->flow);
+  statistics_add(&statistics->decode_errors, state->damages - intake->counted_damages);
+  statistics_add(&statistics->skipped_bytes, state->skipped_bytes - intake->counted_skipped);
+  intake->counted_damages = state->damages;
+  intake->counted_skipped = state->skipped_bytes;
+  atomic_store_explicit(&statistics->clock, clock->exact ? EVP_CLOCK_EXACT : EVP_CLOCK_ESTIMATED, memory_order_relaxed);
+  int64_t epoch = clock_guess(clock, time_unix(), intake->newest_time), newest;
+  if (intake->newest_time && !__builtin_add_overflow(epoch, (int64_t)intake->newest_time, &newest))
+    statistics_raise(&statistics->last_event, newest);
 }
 
 static void report_no_header(struct intake *intake)
@@ -83,8 +100,7 @@ bool intake_judge(struct intake *intake, bool stopped)
     instance_log(intake->ctx, stream->live ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
       "ends without an end marker, between two records: the program was killed, or the connection was cut");
   stream->end = intake->end;
-  statistics_add(&intake->node->statistics.decode_errors, state->damages);
-  statistics_add(&intake->node->statistics.skipped_bytes, state->skipped_bytes);
+  keep_statistics(intake);
   stream_set_state(stream, bad && state->damages ? EVP_STREAM_DAMAGED
                            : state->ended        ? EVP_STREAM_COMPLETE
                                                  : EVP_STREAM_CUT);
@@ -303,6 +319,7 @@ void intake_decode(struct intake *intake, bool finish)
   size_t done = decoded->pending ? reader->parsed - decoded->step.consumed : reader->parsed;
   send_bytes(intake, all ? reader->used : done, &annotation);
   note_end(intake, done, annotation.block);
+  keep_statistics(intake);
   if (decoded->pending) return;
   intake->finished = finish && all;
   if (finish && !intake->restart) reader->parsed = reader->used;

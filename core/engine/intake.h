@@ -33,6 +33,7 @@ struct intake {
   struct decoded decoded;
   bool finished; /* the end of the input was decoded, too */
   bool stopped; /* by us: nothing more is decoded */
+  uint64_t counted_damages, counted_skipped; /* of the stream, what the node's statistics have already */
   bool restart; /* the stream ended at the begin of another in the same connection */
   uint64_t newest_time, newest_seen; /* greatest event time, and when it was (monotonic) */
   uint64_t pace_begin, pace_time; /* monotonic begin, 0: not begun; event time then */

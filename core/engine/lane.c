@@ -130,6 +130,7 @@ static void sit_down(struct lane *lane, struct seat *seat)
   if (lane->all) lane->all->previous = seat;
   lane->all = seat;
   lane->n_running++;
+  lane->n_reading += !source_has_items(seat->source);
 }
 
 static void read_mail(struct lane *lane)
@@ -189,6 +190,7 @@ static void stand_up(struct lane *lane, struct seat *seat)
     lane->all = seat->next;
   seat->seated = false;
   lane->n_running--;
+  lane->n_reading -= !source_has_items(seat->source);
   if (source_leaves(seat->source)) hand_back(lane, seat);
 }
 
@@ -240,14 +242,26 @@ static void look_at_blocked(struct lane *lane)
     if (source_is_blocked(seat->source)) give_turn(lane, seat);
 }
 
-/* Each request to stop is told to each source once. */
+/* Each request to stop is told once to each source that reads. */
 static void pass_on_requests(struct lane *lane, unsigned requests)
 {
   if (requests == lane->told) return;
   lane->told = requests;
   int signal = atomic_load(&lane->engine->stop_signal);
   for (struct seat *seat = lane->all; seat; seat = seat->next) {
-    source_interrupt(seat->source, signal);
+    if (!source_has_items(seat->source)) source_interrupt(seat->source, signal);
+    give_turn(lane, seat);
+  }
+}
+
+/* Sources of items tell what became of the others' data: they end last. */
+static void pass_on_last_call(struct lane *lane)
+{
+  if (lane->last_told || !atomic_load(&lane->engine->last_call)) return;
+  lane->last_told = true;
+  for (struct seat *seat = lane->all; seat; seat = seat->next) {
+    if (!source_has_items(seat->source)) continue;
+    source_interrupt(seat->source, 0);
     give_turn(lane, seat);
   }
 }
@@ -262,6 +276,14 @@ static void take_turns(struct lane *lane)
   }
 }
 
+static void say_read_over(struct lane *lane)
+{
+  if (lane->read_over) return;
+  lane->read_over = true;
+  atomic_fetch_sub(&lane->engine->lanes_reading, 1);
+  engine_wake(lane->engine);
+}
+
 static void lane_main(void *argument)
 {
   struct lane *lane = argument;
@@ -274,8 +296,11 @@ static void lane_main(void *argument)
     look_at_clock(lane);
     look_at_blocked(lane);
     pass_on_requests(lane, requests);
+    pass_on_last_call(lane);
     take_turns(lane);
-    over = !lane->n_running && (requests || !engine->sources_come);
+    bool none_comes = requests || !engine->sources_come;
+    if (!lane->n_reading && none_comes) say_read_over(lane);
+    over = !lane->n_running && none_comes;
   }
   pass_on_requests(lane, atomic_load(&engine->stop_requests)); /* of a second signal, which also ended the loop */
   atomic_fetch_sub(&engine->lanes_running, 1);

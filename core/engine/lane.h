@@ -50,10 +50,12 @@ struct lane {
 
   /* Of the lane's thread. */
   struct seat *all;
-  unsigned n_running; /* seated and not done */
+  unsigned n_running, n_reading; /* seated and not done; those of them that read */
+  bool read_over; /* said: nothing more will be read */
   struct seats turns; /* whose turn it is in this round */
   struct deadlines deadlines;
-  unsigned told; /* requests to stop that the sources were told of */
+  unsigned told; /* requests to stop that the sources that read were told of */
+  bool last_told; /* the last call, to those of items */
 };
 
 bool lane_init(struct lane *, struct engine *);

@@ -317,7 +317,7 @@ const struct evp_series *evp_series_get(struct evp_ctx *ctx, const struct evp_se
   const struct evp_map *labels = ctx->stream ? ctx->stream->labels : &instance_settings(ctx)->labels;
   struct evp_series whole = *wanted;
   whole.start = 0;
-  if (whole.kind != EVP_GAUGE) whole.start = ctx->stream ? ctx->stream->begin_time : time_unix();
+  if (whole.kind != EVP_GAUGE) whole.start = ctx->stream ? ctx->stream->begin_time : ctx->node->engine->begin_time;
   const struct evp_series *series = series_get(ctx->node->engine->series, &whole, labels);
   if (series && holds(ctx->held, series)) {
     series_unref(ctx->node->engine->series, series);

@@ -101,6 +101,12 @@ void node_log_of(struct node *, const struct evp_stream *, enum log_level, const
 void instance_log(const struct evp_ctx *, enum log_level, const char *format, ...)
   __attribute__((format(printf, 3, 4)));
 
+bool node_reads(const struct node *); /* a source of bytes, one or many */
+bool node_emits(const struct node *); /* a source of items: it tells what became of the others' data, and ends last */
+
+/* What others may know of what it did. `size` of the statistics stays; all else is written. [any] */
+void node_read(struct node *, struct evp_node_statistics *);
+
 /* A new instance: zeroed, options set, create() called. On failure it is destroyed again. `stream` is for filters,
    `instance` for sources of `each`. */
 bool instance_create(struct evp_ctx *, struct node *, const struct evp_stream *stream,

@@ -163,6 +163,7 @@ static void advance(struct outbox *outbox, struct evp_message *message, const st
 {
   uint64_t items = delivery->delivered_items < message->items ? delivery->delivered_items : message->items;
   statistics_add(&outbox->node->statistics.delivered, items);
+  statistics_add(&outbox->node->statistics.delivered_bytes, delivery->delivered);
   message->items -= items;
   message->data += delivery->delivered;
   message->size -= delivery->delivered;
@@ -207,6 +208,7 @@ static void count_delivered(struct outbox *outbox, const struct evp_message *mes
   if (rejected > items) rejected = items;
   statistics_add(&statistics->rejected, rejected);
   statistics_add(&statistics->delivered, items - rejected);
+  statistics_add(&statistics->delivered_bytes, message->size);
 }
 
 /* What can not be delivered at all, ever. */

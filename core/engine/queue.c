@@ -18,6 +18,7 @@ struct slot {
   uint64_t group;
   const struct evp_stream *stream;
   struct view *view;
+  uint64_t since; /* BATCH: monotonic time at which it came */
 };
 
 /* What one stream lost of one signal and was not told yet. */
@@ -327,7 +328,12 @@ static void enqueue(struct queue *queue, struct view *view)
   struct open_group *group = find_open(queue, batch);
   uint64_t id = group ? group->id : ++queue->last_group;
   if (kept) {
-    struct slot slot = {.type = ENTRY_BATCH, .first = !group, .group = id, .stream = batch->stream, .view = view};
+    struct slot slot = {.type = ENTRY_BATCH,
+      .first = !group,
+      .group = id,
+      .stream = batch->stream,
+      .view = view,
+      .since = time_monotonic()};
     kept = append(queue, slot);
     if (kept) {
       block_ref(view->block);
@@ -441,7 +447,7 @@ static struct queue_entry take_head(struct queue *queue, const struct evp_stream
       *finished = loss->stream;
       return take_gap(queue, loss);
     }
-    struct queue_entry entry = {.type = slot->type, .stream = slot->stream, .view = slot->view};
+    struct queue_entry entry = {.type = slot->type, .stream = slot->stream, .view = slot->view, .since = slot->since};
     if (slot->type == ENTRY_BATCH) queue->bytes -= slot->view->charge;
     forget_head(queue);
     return entry;
@@ -469,4 +475,13 @@ bool queue_is_empty(struct queue *queue)
   bool empty = !queue->n;
   pthread_mutex_unlock(&queue->lock);
   return empty;
+}
+
+uint64_t queue_since(struct queue *queue)
+{
+  uint64_t since = 0;
+  pthread_mutex_lock(&queue->lock);
+  for (size_t i = 0; i < queue->n && !since; i++) since = slot_at(queue, i)->since;
+  pthread_mutex_unlock(&queue->lock);
+  return since;
 }

@@ -24,6 +24,7 @@ struct queue_entry {
   enum entry_type type;
   const struct evp_stream *stream; /* BEGIN, END: one reference that passes to who pops; GAP: borrowed */
   struct view *view; /* BATCH: one reference that passes to who pops */
+  uint64_t since; /* BATCH: monotonic time at which it was pushed */
   uint32_t signal; /* GAP */
   uint64_t items; /* GAP */
 };
@@ -51,5 +52,6 @@ bool queue_has_room(struct queue *);
 /* The next entry, ENTRY_NONE if there is none; with `sleep` the next push will make the wake fd readable. */
 struct queue_entry queue_pop(struct queue *, bool sleep);
 bool queue_is_empty(struct queue *);
+uint64_t queue_since(struct queue *); /* [any] monotonic: since when the oldest batch waits; 0: none does */
 
 #endif

@@ -31,6 +31,10 @@ struct sink {
   struct worker worker;
   bool started;
   atomic_bool closed;
+  atomic_bool resting; /* wanted: messages are sealed as soon as nothing more waits */
+  atomic_bool idle; /* the thread sleeps, and holds nothing that it took */
+  _Atomic uint64_t working_since, message_since; /* monotonic: when what is being written, the first item of the message
+                                                    came into the queue; 0: nothing */
 
   /* Of the sink's thread. */
   uint64_t now; /* monotonic, as of the last wait or batch: the clock is read once for each batch */
@@ -151,6 +155,7 @@ static void seal(struct sink *sink)
 {
   sink->seal_due = UINT64_MAX;
   if (!sink->message_items) return;
+  atomic_store_explicit(&sink->message_since, 0, memory_order_relaxed);
   uint64_t items = sink->message_items;
   sink->message_items = 0;
   if (sink->plugin->seal && sink->plugin->seal(sink->ctx->self, &sink->message) != EVP_OK) {
@@ -208,7 +213,10 @@ static void encode_slice(struct sink *sink, const struct evp_batch *slice)
   }
   items -= atomic_load(&sink->ctx->dropped) - dropped; /* it counted these itself */
   note_times(sink, slice);
-  if (!sink->message_items) sink->seal_due = saturating_add(sink->now, settings->batch.max_delay);
+  if (!sink->message_items) {
+    sink->seal_due = saturating_add(sink->now, settings->batch.max_delay);
+    atomic_store_explicit(&sink->message_since, statistics_get(&sink->working_since), memory_order_relaxed);
+  }
   sink->message_items += items;
   if (sink->message_items >= (uint64_t)settings->batch.max_items || sink->message.size >= settings->batch.max_size)
     seal(sink);
@@ -239,7 +247,7 @@ static enum evp_status encode_batch(struct sink *sink, const struct evp_batch *b
 
 /* A sink that writes took `items`. What it dropped of these is not delivered; nor is what it dropped, in any call, after it
    had taken it: that is taken off what comes, so that the count never falls. */
-static void count_delivered(struct sink *sink, uint64_t items)
+static void count_delivered(struct sink *sink, uint64_t items, uint32_t signal)
 {
   uint64_t dropped = atomic_load(&sink->ctx->dropped);
   sink->overdrawn += dropped - sink->drops_seen;
@@ -247,13 +255,16 @@ static void count_delivered(struct sink *sink, uint64_t items)
   uint64_t off = sink->overdrawn < items ? sink->overdrawn : items;
   sink->overdrawn -= off;
   statistics_add(&sink->node->statistics.delivered, items - off);
+  if (signal == EVP_BYTES) statistics_add(&sink->node->statistics.delivered_bytes, items - off);
 }
 
 /* At the end nothing comes that it could be taken off. */
 static void settle_delivered(struct sink *sink)
 {
-  count_delivered(sink, 0);
+  count_delivered(sink, 0, sink->node->config->input);
   statistics_add(&sink->node->statistics.delivered, -sink->overdrawn);
+  if (sink->node->config->input == EVP_BYTES)
+    statistics_add(&sink->node->statistics.delivered_bytes, -sink->overdrawn);
   sink->overdrawn = 0;
 }
 
@@ -263,7 +274,7 @@ static enum evp_status write_batch(struct sink *sink, const struct evp_batch *ba
   enum evp_status status = sink->outbox ? encode_batch(sink, batch) : sink->plugin->write(sink->ctx->self, batch);
   uint64_t end = sink->now = time_monotonic();
   statistics_add(&sink->node->statistics.busy_ns, end - begin);
-  if (!sink->outbox && status == EVP_OK) count_delivered(sink, batch->n);
+  if (!sink->outbox && status == EVP_OK) count_delivered(sink, batch->n, batch->signal);
   if (!sink->outbox && sink->flush_due == UINT64_MAX) sink->flush_due = end + FLUSH_INTERVAL;
   return status;
 }
@@ -317,7 +328,9 @@ static void take_entry(struct sink *sink, struct queue_entry entry)
     begin_stream(sink, entry.stream);
     break;
   case ENTRY_BATCH:
+    atomic_store_explicit(&sink->working_since, entry.since, memory_order_relaxed);
     take_batch(sink, entry);
+    if (!sink->refused.view) atomic_store_explicit(&sink->working_since, 0, memory_order_relaxed);
     break;
   case ENTRY_GAP:
     tell_gap(sink, &entry);
@@ -361,7 +374,11 @@ static void wait_for_work(struct sink *sink)
 {
   int watched = sink->plugin->ready && usable(sink) ? sink->ctx->watched : -1;
   struct pollfd polled[] = {{.fd = queue_wake_fd(sink->queue), .events = POLLIN}, {.fd = watched, .events = POLLIN}};
-  if (poll(polled, 2, time_poll_timeout(next_deadline(sink))) <= 0) return;
+  atomic_store(&sink->idle, !sink->refused.view && !sink->message_items);
+  if (atomic_load(&sink->resting)) engine_wake(sink->node->engine);
+  int ready = poll(polled, 2, time_poll_timeout(next_deadline(sink)));
+  atomic_store(&sink->idle, false);
+  if (ready <= 0) return;
   eventfd_t ignored;
   if (polled[0].revents) eventfd_read(polled[0].fd, &ignored);
   if (!(polled[1].revents & (POLLIN | POLLHUP | POLLERR))) return;
@@ -401,6 +418,7 @@ static void sink_main(void *argument)
     if (worked) continue;
     if (sink->flush_due != UINT64_MAX && !sink->refused.view) flush(sink);
     if (atomic_load(&sink->closed) && !sink->refused.view && queue_is_empty(sink->queue)) break;
+    if (atomic_load(&sink->resting)) seal(sink);
     wait_for_work(sink);
     sink->now = time_monotonic();
   }
@@ -429,6 +447,44 @@ void sink_close(struct sink *sink)
 {
   atomic_store(&sink->closed, true);
   eventfd_write(queue_wake_fd(sink->queue), 1);
+}
+
+void sink_come_to_rest(struct sink *sink)
+{
+  if (!atomic_exchange(&sink->resting, true)) eventfd_write(queue_wake_fd(sink->queue), 1);
+}
+
+/* In this order: what has left the queue is still with a thread that is not idle, or has got to the outbox. A sink that
+   failed or ended takes its queue apart, too, but delivers nothing any more. */
+bool sink_is_at_rest(struct sink *sink)
+{
+  if (!queue_is_empty(sink->queue) || !atomic_load(&sink->idle)) return false;
+  return !usable(sink) || !atomic_load(&sink->node->statistics.messages);
+}
+
+static uint64_t earlier(uint64_t one, uint64_t other)
+{
+  return !one || (other && other < one) ? other : one;
+}
+
+/* Messages were sealed before anything else came that waits. */
+static uint64_t lag_of(struct sink *sink)
+{
+  const struct statistics *statistics = &sink->node->statistics;
+  uint64_t since = earlier(statistics_get(&sink->message_since), statistics_get(&sink->working_since));
+  since = earlier(since, queue_since(sink->queue));
+  int64_t now = (int64_t)time_monotonic(), oldest = since ? (int64_t)since : now;
+  if (statistics_get(&statistics->messages)) oldest = atomic_load(&statistics->messages_since);
+  return oldest < now ? (uint64_t)(now - oldest) : 0;
+}
+
+void sink_read(struct sink *sink, struct evp_node_statistics *read)
+{
+  const struct statistics *statistics = &sink->node->statistics;
+  uint64_t max_size = sink->node->config->sink.queue.max_size;
+  read->lag = lag_of(sink);
+  read->queue_bytes = statistics_get(&statistics->queue_bytes) + statistics_get(&statistics->message_bytes);
+  read->queue_limit = sink->outbox && max_size <= UINT64_MAX / 2 ? 2 * max_size : max_size;
 }
 
 bool sink_join(struct sink *sink, uint64_t deadline)

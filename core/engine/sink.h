@@ -18,6 +18,10 @@ void sink_free(struct sink *); /* settles it if need be, destroys the instance *
 bool sink_start(struct sink *); /* the plugin's start(), then the thread; false: reported */
 struct queue *sink_queue(struct sink *);
 
+/* Seals messages as soon as nothing waits, from now on. At rest: all that was pushed before is written or delivered. */
+void sink_come_to_rest(struct sink *);
+bool sink_is_at_rest(struct sink *);
+void sink_read(struct sink *, struct evp_node_statistics *); /* [any] what waits for it */
 /* No more will be pushed: the thread runs the queue dry, flushes, seals, and ends. */
 void sink_close(struct sink *);
 /* Waits for the threads until a monotonic deadline; false: still running. */

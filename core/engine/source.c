@@ -34,6 +34,7 @@ struct source {
   int fd; /* -1: always ready, or not connected */
   uint64_t connections; /* calls of connect() */
   bool connected; /* disconnect() is owed */
+  bool open; /* counted as connected */
   uint64_t retry_at, retry_delay; /* monotonic; the next delay */
   struct intake intake; /* the stream that is open, if any */
   bool blocked; /* waits for room in a queue, or for held-back events to go out */
@@ -135,7 +136,8 @@ static void disconnect(struct source *source)
 {
   lane_forget_fd(source);
   if (source->connected && source->plugin->disconnect) source->plugin->disconnect(source->ctx->self);
-  source->connected = false;
+  if (source->open) atomic_fetch_sub_explicit(&source->node->statistics.connected, 1, memory_order_relaxed);
+  source->connected = source->open = false;
   source->fd = -1;
 }
 
@@ -211,7 +213,8 @@ static void wait_before_retry(struct source *source)
 static void become_open(struct source *source, int fd)
 {
   source->fd = fd;
-  source->connected = true;
+  source->connected = source->open = true;
+  statistics_add(&source->node->statistics.connected, 1);
   source->state = SOURCE_OPEN;
   source->input_over = source->empty = false;
   source->intake.reader.used = source->intake.reader.parsed = source->intake.reader.sent = 0;
@@ -277,8 +280,15 @@ static void end_input(struct source *source, bool failed)
   wait_before_retry(source);
 }
 
+static void decode(struct source *source, uint64_t begin, bool finish)
+{
+  intake_decode(&source->intake, finish);
+  statistics_add(&source->node->statistics.busy_ns, time_monotonic() - begin);
+}
+
 static void read_some(struct source *source)
 {
+  uint64_t begin = time_monotonic();
   struct reader *reader = &source->intake.reader;
   if (!reader_make_room(reader)) {
     fail(source, "reading (no memory)");
@@ -293,7 +303,7 @@ static void read_some(struct source *source)
     source->active = true;
     intake_take(&source->intake, size);
     statistics_add(&source->node->statistics.in[signal_index(EVP_BYTES)], size);
-    intake_decode(&source->intake, false);
+    decode(source, begin, false);
     break;
   case EVP_AGAIN:
     /* Nobody goes on writing to a file that was removed. A program may well remove its socket and go on. */
@@ -352,7 +362,8 @@ static void turn_open(struct source *source, bool readable)
   source->blocked = source->intake.flow && !flow_ready(source->intake.flow);
   if (source->blocked) return;
   if (source->intake.due && !source->stopping) {
-    if (time_monotonic() >= source->intake.due) intake_decode(&source->intake, source->input_over);
+    uint64_t now = time_monotonic();
+    if (now >= source->intake.due) decode(source, now, source->input_over);
   } else if (source->intake.flow && (source->intake.restart || source->input_over || source->stopping)) {
     begin_ending(source);
   } else if (source->stopping) {
@@ -364,27 +375,45 @@ static void turn_open(struct source *source, bool readable)
 
 /* ---------------------------------------------------------------------------------------------- a source of items */
 
+/* `input_over`: it said itself that nothing more comes. */
+static void after_items(struct source *source, enum evp_status status, const char *what)
+{
+  if (status == EVP_END)
+    source->stopping = source->input_over = true;
+  else if (status != EVP_OK)
+    node_fail(source->node, what);
+}
+
+static void emit_items(struct source *source)
+{
+  enum evp_status status = source->plugin->emit(source->ctx->self, flow_source_out(source->intake.flow));
+  flow_source_items(source->intake.flow);
+  after_items(source, status, "emit");
+}
+
+/* Told to stop, it emits once more: totals, when all else is at rest. */
 static void end_items(struct source *source)
 {
-  source->blocked = source->intake.flow && !flow_end(source->intake.flow);
+  bool last = !source->input_over && !atomic_load(&source->node->failed);
+  source->input_over = true;
+  if (last) emit_items(source);
+  source->blocked = !flow_end(source->intake.flow);
   if (source->blocked) return;
   flow_free(source->intake.flow);
   source->intake.flow = NULL;
   become_done(source);
 }
 
-static void after_items(struct source *source, enum evp_status status, const char *what)
+/* While the others end, it waits for the last call. */
+static bool items_are_due(const struct source *source, uint64_t now)
 {
-  if (status == EVP_END)
-    source->stopping = true;
-  else if (status != EVP_OK)
-    node_fail(source->node, what);
+  return source->ctx->tick_every && now >= source->ctx->tick_next && !atomic_load(&source->node->engine->stop_requests);
 }
 
 static void turn_items(struct source *source, bool readable)
 {
   struct evp_ctx *ctx = source->ctx;
-  if (!source->intake.flow && !source->stopping) {
+  if (!source->intake.flow) {
     if (!begin_stream(source)) return;
     flow_exact_clock(source->intake.flow, 0); /* its items bring Unix times */
     source->state = SOURCE_OPEN;
@@ -396,11 +425,9 @@ static void turn_items(struct source *source, bool readable)
   }
   if (readable && source->plugin->ready) after_items(source, source->plugin->ready(ctx->self), "ready");
   uint64_t now = time_monotonic();
-  if (source->stopping || !ctx->tick_every || now < ctx->tick_next) return;
+  if (source->stopping || !items_are_due(source, now)) return;
   ctx->tick_next = now + ctx->tick_every;
-  enum evp_status status = source->plugin->emit(ctx->self, flow_source_out(source->intake.flow));
-  flow_source_items(source->intake.flow);
-  after_items(source, status, "emit");
+  emit_items(source);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- turns */
@@ -511,7 +538,8 @@ uint64_t source_deadline(const struct source *source)
   if (source->state == SOURCE_DONE || source->blocked) return UINT64_MAX;
   if (source_has_items(source)) {
     if (!source->intake.flow || source->stopping || source->let_go || atomic_load(&source->node->failed)) return 0;
-    return source->ctx->tick_every ? source->ctx->tick_next : UINT64_MAX;
+    bool ticks = source->ctx->tick_every && !atomic_load(&source->node->engine->stop_requests);
+    return ticks ? source->ctx->tick_next : UINT64_MAX;
   }
   if (source->state == SOURCE_WAITING) return source->retry_at;
   if (source->state == SOURCE_ENDING || source->stopping) return 0;

@@ -115,6 +115,7 @@ enum spool_status spool_put(struct spool *spool, const struct evp_message *messa
   sqlite3_bind_blob64(put, 6, message->size ? message->data : (const void *)"", message->size, SQLITE_STATIC);
   code = finish(spool, PUT);
   if (code != SQLITE_OK) return spool_fail(spool, code);
+  if (!spool->content.messages || message->id < spool->content.first_id) spool->content.first_id = message->id;
   spool->content.messages++;
   spool->content.items += message->items;
   spool->content.bytes += message->size;
@@ -150,6 +151,7 @@ static int load(struct spool *spool)
     .format = spool->options.format,
     .first_time = sqlite3_column_int64(row, 2),
     .last_time = sqlite3_column_int64(row, 3)};
+  spool->content.first_id = spool->first.id;
   return SQLITE_OK;
 }
 

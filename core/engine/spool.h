@@ -32,6 +32,7 @@ struct spool_options {
 
 struct spool_content {
   uint64_t messages, items, bytes;
+  uint64_t first_id; /* of the first message; just after one was removed, that one's */
 };
 
 enum { SPOOL_ERROR_MAX = 512 };

@@ -197,12 +197,12 @@ static int count_content(struct spool *spool)
 {
   static const char *const sql =
     "SELECT count(*), total(coalesce(progress.items, message.items)), total(length(data) - coalesce(delivered, 0)),"
-    " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0)"
+    " coalesce(min(message.id), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0)"
     " FROM message LEFT JOIN progress ON progress.id = message.id";
-  uint64_t numbers[4] = {0};
-  int code = ask(spool, sql, numbers, 4, NULL, 0);
-  spool->content = (struct spool_content){numbers[0], numbers[1], numbers[2]};
-  spool->last_id = numbers[3];
+  uint64_t numbers[5] = {0};
+  int code = ask(spool, sql, numbers, 5, NULL, 0);
+  spool->content = (struct spool_content){numbers[0], numbers[1], numbers[2], numbers[3]};
+  spool->last_id = numbers[4];
   return code;
 }
 

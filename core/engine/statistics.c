@@ -59,6 +59,36 @@ uint64_t statistics_dropped(struct statistics *statistics)
   return items;
 }
 
+void statistics_read(struct statistics *statistics, struct evp_node_statistics *read)
+{
+  for (unsigned i = 0; i < SIGNALS; i++) {
+    read->in[i] = statistics_get(&statistics->in[i]);
+    read->out[i] = statistics_get(&statistics->out[i]);
+  }
+  read->delivered = statistics_get(&statistics->delivered);
+  read->rejected = statistics_get(&statistics->rejected);
+  read->bytes_in = read->in[signal_index(EVP_BYTES)];
+  read->bytes_out = read->out[signal_index(EVP_BYTES)] + statistics_get(&statistics->delivered_bytes);
+  read->recovered = statistics_get(&statistics->recovered);
+  read->spool_items = statistics_get(&statistics->spool_items);
+  read->spool_bytes = statistics_get(&statistics->spool_bytes);
+  read->errors = statistics_get(&statistics->errors);
+  read->retries = statistics_get(&statistics->retries);
+  read->busy = statistics_get(&statistics->busy_ns);
+  read->connected = statistics_get(&statistics->connected);
+  read->connects = statistics_get(&statistics->connects);
+  read->last_event = atomic_load_explicit(&statistics->last_event, memory_order_relaxed);
+  read->clock = atomic_load_explicit(&statistics->clock, memory_order_relaxed);
+  read->decode_errors = statistics_get(&statistics->decode_errors);
+  read->skipped_bytes = statistics_get(&statistics->skipped_bytes);
+  read->late = statistics_get(&statistics->late);
+  pthread_mutex_lock(&statistics->lock);
+  read->n_drops = statistics->n_drops;
+  for (unsigned i = 0; i < statistics->n_drops; i++)
+    read->drops[i] = (struct evp_drop_count){statistics->drops[i].reason, statistics->drops[i].items};
+  pthread_mutex_unlock(&statistics->lock);
+}
+
 static void append_counts(char *text, size_t room, const char *word, const _Atomic uint64_t *counts)
 {
   static const char *const names[SIGNALS] = {"bytes", "events", "metrics", "logs"};

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { SIGNALS = 4, DROP_REASONS = 16 };
+enum { SIGNALS = 4, DROP_REASONS = EVP_DROP_REASONS };
 
 struct drop_count {
   const char *reason;
@@ -27,7 +27,12 @@ struct statistics {
   _Atomic uint64_t queue_bytes, busy_ns;
   _Atomic uint64_t recovered; /* items that an earlier process left in the spool */
   _Atomic uint64_t spool_items, spool_bytes; /* what waits there now */
-  _Atomic uint64_t connects, decode_errors, skipped_bytes;
+  _Atomic uint64_t messages, message_bytes; /* that wait for their delivery: how many; bytes of those in memory */
+  _Atomic int64_t messages_since; /* monotonic: when the oldest of them was sealed, less than 0: before a reboot */
+  _Atomic uint64_t delivered_bytes; /* written to a sink that takes bytes, or in messages that were accepted */
+  _Atomic uint64_t connects, connected, decode_errors, skipped_bytes;
+  _Atomic int64_t last_event; /* Unix ns of the newest event of a source; 0: none */
+  atomic_uint clock; /* enum evp_clock_state of the stream that a source read last */
   pthread_mutex_t lock; /* of what follows */
   struct drop_count drops[DROP_REASONS];
   unsigned n_drops;
@@ -43,6 +48,14 @@ static inline void statistics_add(_Atomic uint64_t *counter, uint64_t n)
   atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
+/* To `value`, if that is greater. */
+static inline void statistics_raise(_Atomic int64_t *most, int64_t value)
+{
+  int64_t before = atomic_load_explicit(most, memory_order_relaxed);
+  while (before < value && !atomic_compare_exchange_weak_explicit(
+                             most, &before, value, memory_order_relaxed, memory_order_relaxed)) {}
+}
+
 static inline uint64_t statistics_get(const _Atomic uint64_t *counter)
 {
   return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)counter, memory_order_relaxed);
@@ -50,6 +63,8 @@ static inline uint64_t statistics_get(const _Atomic uint64_t *counter)
 
 void statistics_init(struct statistics *);
 void statistics_free(struct statistics *);
+/* What of it others may see; not `name`, `kind`, and what queues hold. */
+void statistics_read(struct statistics *, struct evp_node_statistics *);
 
 /* Counts and, at most every ten seconds for each reason, logs a drop of this node. `reason` must be a literal or live
    as long as the node. */

@@ -11,13 +11,15 @@ struct parcel {
   struct parcel *next;
   struct evp_message message;
   uint8_t *data; /* what is to be freed; message.data moves on as parts are delivered */
+  int64_t since; /* monotonic: put in */
 };
 
 struct store {
   struct node *node;
   struct parcel *first, **last; /* in memory */
-  uint64_t bytes, limit; /* of them */
-  uint64_t next_id;
+  uint64_t n, bytes, limit; /* of them */
+  uint64_t last_id; /* of the message that was put last */
+  uint64_t next_id; /* of the one that is tried to be put: the same each time; 0: not chosen */
   struct spool *spool; /* NULL: none */
   bool from_memory; /* where the message came from that store_first() gave last */
   bool full_said, trouble_said;
@@ -31,16 +33,29 @@ struct store *store_new(struct node *node)
   store->node = node;
   store->last = &store->first;
   store->limit = node->config->sink.queue.max_size;
-  store->next_id = (uint64_t)time_unix();
   return store;
+}
+
+/* In the spool only the id tells. */
+static int64_t oldest_since(const struct store *store, const struct spool_content *content)
+{
+  if (store->first) return store->first->since;
+  int64_t age = time_unix() - (int64_t)content->first_id;
+  return (int64_t)time_monotonic() - (age > 0 ? age : 0);
 }
 
 static void show_content(struct store *store)
 {
   struct statistics *statistics = &store->node->statistics;
-  struct spool_content content = spool_content(store->spool);
+  struct spool_content content = {0};
+  if (store->spool) content = spool_content(store->spool);
+  uint64_t messages = store->n + content.messages;
+  if (messages)
+    atomic_store_explicit(&statistics->messages_since, oldest_since(store, &content), memory_order_relaxed);
+  atomic_store_explicit(&statistics->message_bytes, store->bytes, memory_order_relaxed);
   atomic_store_explicit(&statistics->spool_items, content.items, memory_order_relaxed);
   atomic_store_explicit(&statistics->spool_bytes, content.bytes, memory_order_relaxed);
+  atomic_store(&statistics->messages, messages); /* last: who sees that none waits sees what became of them */
 }
 
 bool store_open(struct store *store)
@@ -58,7 +73,7 @@ bool store_open(struct store *store)
   }
   struct spool_content content = spool_content(store->spool);
   statistics_add(&store->node->statistics.recovered, content.items);
-  if (store->next_id <= spool_last_id(store->spool)) store->next_id = spool_last_id(store->spool) + 1;
+  store->last_id = spool_last_id(store->spool);
   show_content(store);
   if (content.messages)
     node_log(store->node, LOG_LEVEL_INFO,
@@ -78,8 +93,10 @@ static void drop_first_parcel(struct store *store)
   struct parcel *parcel = store->first;
   store->first = parcel->next;
   if (!store->first) store->last = &store->first;
+  store->n--;
   store->bytes -= parcel->message.size;
   parcel_free(parcel);
+  show_content(store);
 }
 
 void store_free(struct store *store)
@@ -143,10 +160,13 @@ static enum store_answer put_in_memory(struct store *store, const struct evp_mes
   if (!parcel) return STORE_NO_MEMORY;
   parcel->message = *message;
   parcel->data = buffer->data;
+  parcel->since = (int64_t)time_monotonic();
   *buffer = (struct evp_buf){0};
   *store->last = parcel;
   store->last = &parcel->next;
+  store->n++;
   store->bytes += message->size;
+  show_content(store);
   return STORE_OK;
 }
 
@@ -167,9 +187,16 @@ static enum store_answer put_in_spool(
   return answer == STORE_TROUBLE && may_pass && !waits ? put_in_memory(store, message, buffer) : answer;
 }
 
+static uint64_t choose_id(const struct store *store)
+{
+  uint64_t now = (uint64_t)time_unix();
+  return now > store->last_id ? now : store->last_id + 1;
+}
+
 enum store_answer store_put(
   struct store *store, struct evp_buf *buffer, uint64_t items, int64_t first_time, int64_t last_time, bool may_pass)
 {
+  if (!store->next_id) store->next_id = choose_id(store);
   const struct evp_message message = {.data = buffer->data,
     .size = buffer->size,
     .id = store->next_id,
@@ -179,7 +206,9 @@ enum store_answer store_put(
     .last_time = last_time};
   enum store_answer answer =
     store->spool ? put_in_spool(store, &message, buffer, may_pass) : put_in_memory(store, &message, buffer);
-  if (answer == STORE_OK) store->next_id++;
+  if (answer != STORE_OK) return answer;
+  store->last_id = store->next_id;
+  store->next_id = 0;
   return answer;
 }
 
@@ -192,7 +221,7 @@ enum store_answer store_first(struct store *store, struct evp_message *message)
   if (store->from_memory) return STORE_OK;
   if (!store->spool) return STORE_EMPTY;
   enum spool_status status = spool_first(store->spool, message);
-  return status == SPOOL_OK ? STORE_OK : judge(store, status);
+  return judge(store, status);
 }
 
 void store_advance(struct store *store, size_t delivered, uint64_t items)
@@ -206,6 +235,7 @@ void store_advance(struct store *store, size_t delivered, uint64_t items)
   message->size -= delivered;
   message->items = items;
   store->bytes -= delivered;
+  show_content(store);
 }
 
 void store_remove(struct store *store)

@@ -4,7 +4,9 @@
  * while the back end is there, and while it is not, the sink waits and its queue's policy decides.
  *
  * Owner    the outbox; calls are made one at a time, from the sink's thread and the one that delivers.
- * Rule     the statistics' spool_items and spool_bytes are what waits on disk.
+ * Rule     the statistics' messages, message_bytes, messages_since, spool_items and spool_bytes are what waits.
+ * Ids      a message's id is the Unix time at which it was sealed, or the next free number if that is not greater than the
+ *          one before: so that it is known how long a message of an earlier process waits.
  */
 #ifndef EVPIPE_STORE_H
 #define EVPIPE_STORE_H

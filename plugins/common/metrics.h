@@ -1,4 +1,4 @@
-/* metrics.h: the one table of the metrics that our filters make: name, unit, kind and type of each.
+/* metrics.h: the one table of the metrics that our filters and sources make: name, unit, kind and type of each.
  *
  * A metric's type is fixed here and never changes: InfluxDB refuses a field that becomes another type.
  * docs/metrics.md says what each means; a test compares the two.
@@ -19,6 +19,32 @@ enum metric {
   METRIC_HEAP_ALLOCATED,
   METRIC_HEAP_CENSUS,
   METRIC_HEAP_PROFILED,
+  METRIC_NODE_ITEMS,
+  METRIC_NODE_BYTES,
+  METRIC_NODE_DROPPED,
+  METRIC_NODE_REJECTED,
+  METRIC_NODE_ERRORS,
+  METRIC_NODE_RETRIES,
+  METRIC_NODE_QUEUE,
+  METRIC_NODE_QUEUE_LIMIT,
+  METRIC_NODE_RECOVERED,
+  METRIC_NODE_SPOOL_ITEMS,
+  METRIC_NODE_SPOOL,
+  METRIC_NODE_LAG,
+  METRIC_NODE_BUSY,
+  METRIC_SOURCE_CONNECTED,
+  METRIC_SOURCE_CONNECTS,
+  METRIC_SOURCE_LAST_EVENT,
+  METRIC_CLOCK_EXACT,
+  METRIC_DECODE_ERRORS,
+  METRIC_SKIPPED_BYTES,
+  METRIC_LATE_EVENTS,
+  METRIC_BUILD_INFO,
+  METRIC_PROCESS_CPU,
+  METRIC_PROCESS_RESIDENT,
+  METRIC_PROCESS_START,
+  METRIC_PROCESS_OPEN_FDS,
+  METRIC_PROCESS_MAX_FDS,
   METRIC_COUNT
 };
 

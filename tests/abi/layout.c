@@ -36,6 +36,7 @@ AT(evp_option, help, 32);
 AT(evp_option, choices, 40);
 AT(evp_option, group, 48);
 CHECK(sizeof(struct evp_strings) == 16 && sizeof(struct evp_map) == 16 && sizeof(struct evp_buf) == 24);
+CHECK(sizeof(struct evp_drop_count) == 16);
 
 /* These grow at the end: what is here stays where it is. */
 AT(evp_series, name, 8);
@@ -58,6 +59,13 @@ AT(evp_gap, items, 16);
 AT(evp_message, id, 16);
 AT(evp_message, last_time, 48);
 AT(evp_delivery, delivered, 16);
+AT(evp_node_statistics, name, 8);
+AT(evp_node_statistics, n_drops, 28);
+AT(evp_node_statistics, in, 32);
+AT(evp_node_statistics, drops, 128);
+AT(evp_node_statistics, delivered, 384);
+AT(evp_node_statistics, lag, 456);
+AT(evp_node_statistics, late, 520);
 AT(evp_plugin, abi, 0);
 AT(evp_plugin, size, 4);
 AT(evp_plugin, kind, 8);

@@ -240,8 +240,9 @@ uint32_t evp_prologue_secrets(
 /* Memory of evp_plugin.stream_size bytes that a sink has for each stream: zeroed before stream_begin, freed after
    stream_end. */
 void *evp_stream_local(struct evp_ctx *, const struct evp_stream *);
-/* Queue a command of eventlog-socket's protocol for the program. [any] EVP_OK: queued; EVP_REJECT: can not be controlled;
-   EVP_END: the stream is over. There is no reply. */
+/* Queue a command of eventlog-socket's protocol for the program. [any] EVP_OK: queued; EVP_REJECT: can not be controlled
+   (the source is not `controllable`), the name has not 1 to 255 bytes, or 64 commands wait already; EVP_END: the stream
+   is over. There is no reply: whether the program understood is not known. */
 enum evp_status evp_control(const struct evp_stream *, const char *name_space, uint8_t command);
 bool evp_stream_controllable(const struct evp_stream *); /* [any] */
 
@@ -346,6 +347,54 @@ struct evp_delivery { /* zeroed; what deliver() has to say beside its status */
   size_t delivered; /* AGAIN: leading bytes of the message that are done and not to be sent again */
   uint64_t delivered_items; /* AGAIN: items in them, `rejected` ones not; 0: they are counted when the rest is */
 };
+
+/* ------------------------------------------------------------------------------------------ evpipe's own statistics */
+
+enum {
+  EVP_SIGNALS = 6,
+  EVP_DROP_REASONS = 16
+}; /* signals that there are, from bit 0 on; reasons that are told apart */
+enum evp_clock_state { EVP_CLOCK_NONE = 0, EVP_CLOCK_ESTIMATED = 1, EVP_CLOCK_EXACT = 2 };
+
+struct evp_drop_count {
+  const char *reason; /* lives as long as the ctx */
+  uint64_t items;
+}; /* FROZEN, 16 bytes */
+
+/* What a node has done since evpipe started. Every count only grows; what does not apply to the node's kind is 0.
+   Of a sink: items in + recovered = delivered + rejected + dropped + what waits (queued, being written, in messages; when
+   evpipe has ended, spool_items). */
+struct evp_node_statistics { /* grows at the end */
+  size_t size; /* set by the caller, to sizeof: what of it is to be filled */
+  const char *name; /* lives as long as the ctx */
+  uint32_t kind; /* enum evp_kind */
+  uint32_t inputs,
+    outputs; /* sets of evp_signal that its edges bring and carry on; a source of bytes has EVP_BYTES as input */
+  uint32_t n_drops;
+  uint64_t in[EVP_SIGNALS],
+    out[EVP_SIGNALS]; /* items by signal, of EVP_BYTES bytes; a sink has `delivered` for `out` */
+  struct evp_drop_count drops[EVP_DROP_REASONS];
+  uint64_t delivered, rejected; /* a sink's items: written or accepted by its back end; refused by it for good */
+  uint64_t bytes_in,
+    bytes_out; /* of eventlog, read or taken and handed on; out of a sink: written, or accepted in messages */
+  uint64_t errors, retries; /* calls that failed; deliveries tried again */
+  uint64_t queue_bytes, queue_limit; /* a sink's queue, and of one that delivers the messages behind it */
+  uint64_t spool_bytes; /* on disk */
+  uint64_t lag; /* ns for which the oldest of what waits for a sink has waited; 0: nothing waits */
+  uint64_t busy; /* ns spent in the plugin; of a source in reading, decoding, and the filters behind it */
+  uint64_t connected, connects; /* a source's open connections, and how many there were */
+  int64_t last_event; /* a source's newest event, Unix ns; 0: none yet, or nobody wants events */
+  uint32_t clock, reserved; /* enum evp_clock_state of the stream that it read last */
+  uint64_t decode_errors,
+    skipped_bytes; /* a source's: places in the input that were not understood, bytes left out there */
+  uint64_t late; /* evp_late() */
+  uint64_t recovered, spool_items; /* a sink's: what an earlier process left in its spool; what waits there now */
+};
+
+/* The statistics of node `index`, counted from 0 in the order of the pipeline (a node comes after all that it takes
+   from). False: there are no more. Counts of different nodes are not taken at the same instant. [any] */
+bool evp_statistics(struct evp_ctx *, size_t index, struct evp_node_statistics *);
+const char *evp_version(void); /* [any] of this evpipe, "0.1.0" */
 
 /* ------------------------------------------------------------------------------------------------ options */
 
@@ -487,7 +536,8 @@ struct evp_plugin {
   enum evp_status (*read)(void *self, uint8_t *buffer, size_t *size); /* in: room, at least 64 KiB; out: got */
   enum evp_status (*send)(void *self, const uint8_t *command, size_t size); /* whole, or not at all */
   void (*disconnect)(void *self);
-  /* A source of items, called at every tick: it has one stream, for its whole life, and Unix time as event time. */
+  /* A source of items, called at every tick: it has one stream, for its whole life, and Unix time as event time. Once
+     more when evpipe stops, after all else has come to rest: then it can tell the totals. */
   enum evp_status (*emit)(void *self, struct evp_out *out);
 
   /* A filter: an instance for each stream. select gets exactly the indices in sel, keeps some, returns how many. It may

@@ -62,10 +62,15 @@ END_TEST
 
 START_TEST(names_follow_the_conventions)
 {
+  static const char *const prefixes[] = {"ghc", "evpipe", "process"};
   for (size_t i = 0; i < METRIC_COUNT; i++) {
     const struct metric_description *metric = &metric_descriptions[i];
     const char *total = strstr(metric->name, "_total");
-    ck_assert_int_eq(strncmp(metric->name, "ghc_", 4), 0);
+    size_t prefix = strcspn(metric->name, "_");
+    bool known = false;
+    for (size_t k = 0; k < sizeof prefixes / sizeof *prefixes; k++)
+      known = known || (strlen(prefixes[k]) == prefix && !strncmp(metric->name, prefixes[k], prefix));
+    ck_assert_msg(known, "%s", metric->name);
     ck_assert_int_eq(total != NULL, metric->kind == EVP_COUNTER);
     ck_assert_int_eq(strstr(metric->name, "_bytes") != NULL, strcmp(metric->unit, "bytes") == 0);
     ck_assert_uint_gt(strlen(metric->help), 0);

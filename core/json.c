@@ -24,7 +24,7 @@ static void put_text(struct json *json, const char *text)
 
 static void indent(struct json *json)
 {
-  fprintf(json->file, "\n%*s", (int)json->depth * 2, "");
+  if (!json->compact) fprintf(json->file, "\n%*s", (int)json->depth * 2, "");
 }
 
 /* What stands in front of every value. */

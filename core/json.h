@@ -1,4 +1,4 @@
-/* json.h: writes JSON, indented, to a file. Objects and arrays are opened and closed in order; commas and line feeds are
+/* json.h: writes JSON, indented or in one line, to a file. Objects and arrays are opened and closed in order; commas and line feeds are
  * put by it.
  *
  * Threads  one at a time for each writer.
@@ -15,6 +15,7 @@ enum { JSON_MAX_DEPTH = 32 };
 
 struct json {
   FILE *file;
+  bool compact; /* all in one line */
   unsigned depth;
   bool begun[JSON_MAX_DEPTH]; /* by depth: something stands there already */
   char closing[JSON_MAX_DEPTH]; /* the bracket that ends it */

@@ -3,6 +3,7 @@
 #include "config/diagnostics.h"
 #include "config/pipeline.h"
 #include "config/schema.h"
+#include "ctl.h"
 #include "engine/engine.h"
 #include "log.h"
 #include "plugin/build_paths.h"
@@ -34,6 +35,7 @@ struct arguments {
 static const char help[] =
   "usage: evpipe -c FILE [--check | --graph] [option...]\n"
   "       evpipe --plugins | --plugin NAME | --schema [option...]\n"
+  "       evpipe ctl -s PATH COMMAND    talk to a running evpipe; see evpipe ctl --help\n"
   "\n"
   "  -c, --config FILE      run this pipeline; a bare name such as \"show\" is an installed recipe\n"
   "      --check            only check it: all errors, exit status 2 if there are any; touches nothing\n"
@@ -240,7 +242,7 @@ static void fill_standard_descriptors(void)
 int main(int argc, char **argv)
 {
   fill_standard_descriptors();
-  if (argc > 1 && !strcmp(argv[1], "ctl")) return usage("'ctl' is not in this version", NULL);
+  if (argc > 1 && !strcmp(argv[1], "ctl")) return ctl_main(argc - 1, argv + 1);
   struct arguments arguments = {.finder = plugin_finder_new(), .level = LOG_LEVEL_INFO};
   int option, status = -1;
   while (status < 0 && (option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1)

@@ -3,13 +3,18 @@
 static const char *const when_full_choices[] = {"auto", "drop_oldest", "drop_newest", "wait", NULL};
 static const char *const clock_choices[] = {"recorded", "now", NULL};
 
-const char *const later_top_keys[] = {"control", NULL};
-const char *const later_source_keys[] = {"controllable", NULL};
+
+static const struct evp_option control_options[] = {
+  {"unix", EVP_T_STRING, 0, offsetof(struct control_keys, unix_path), NULL,
+    "Path of the socket that `evpipe ctl` talks to, for the user that runs evpipe; none: nobody may.", NULL, NULL,
+    NULL},
+  EVP_OPTIONS_END};
 
 const struct evp_option top_options[] = {
   EVP_INT(struct top_keys, lanes, "0",
     "Threads that read and decode; 0: as many as cores, without `each` at most as many as sources."),
-  EVP_DURATION(struct top_keys, shutdown_timeout, "10s", "How long queues may drain after a signal."), EVP_OPTIONS_END};
+  EVP_DURATION(struct top_keys, shutdown_timeout, "10s", "How long queues may drain after a signal."),
+  EVP_GROUP(struct top_keys, control, control_options, "Talking to a running evpipe."), EVP_OPTIONS_END};
 
 const struct evp_option source_node_options[] = {
   EVP_STRING_REQUIRED(struct node_keys, plugin, "A name, or a path with a slash in it."), EVP_OPTIONS_END};
@@ -42,6 +47,8 @@ const struct evp_option source_options[] = {
     "How fast a recording is read: max, realtime, or a factor such as 2x.", NULL, NULL, NULL},
   EVP_CHOICE(struct source_settings, clock, "recorded", "Times of a recording: as they were, or as if it happened now.",
     clock_choices),
+  EVP_BOOL(struct source_settings, controllable, "false",
+    "Commands may be sent to the program, which must be built with eventlog-socket's control."),
   EVP_OPTIONS_END};
 
 static const struct evp_option queue_options[] = {

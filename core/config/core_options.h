@@ -10,9 +10,14 @@ struct node_keys {
   struct evp_strings from, signals;
 };
 
+struct control_keys {
+  const char *unix_path;
+};
+
 struct top_keys {
   int64_t lanes;
   uint64_t shutdown_timeout;
+  struct control_keys control;
 };
 
 extern const struct evp_option top_options[]; /* struct top_keys */
@@ -25,8 +30,5 @@ enum { MAX_CORE_TABLES = 3 };
 
 /* The tables that hold for nodes of a kind, in the order of the pages; how many. */
 size_t core_tables(enum evp_kind, bool delivers, const struct evp_option *tables[MAX_CORE_TABLES]);
-
-/* Keys of the frame that this version refuses by name. */
-extern const char *const later_top_keys[], *const later_source_keys[];
 
 #endif

@@ -282,11 +282,6 @@ static bool unknown_key(
 {
   const struct config_node *key = &pair->key;
   void *base;
-  for (const char *const *later = binding->later; later && *later; later++)
-    if (!strcmp(*later, key->text)) {
-      diagnostics_error(binding->diagnostics, key->place, "%s: '%s' is not in this version", binding->who, key->text);
-      return false;
-    }
   if (binding->lenient) return true;
   const char *near = nearest_option(targets, n_targets, key->text);
   if (near && find_option(targets, n_targets, near, &base)->type == EVP_T_SECRET)
@@ -339,7 +334,6 @@ static bool bind_group(
   struct binding inner = *binding;
   struct option_target target = {option->group, member};
   inner.who = config_format(binding->memory, "%s, '%s'", binding->who, option->key);
-  inner.later = NULL;
   inner.lenient = false;
   if (value->kind == CONFIG_SCALAR || value->kind == CONFIG_SEQUENCE) {
     diagnostics_error(binding->diagnostics, value->place, "%s: '%s' must be a map, as in {%s: ...}", binding->who,

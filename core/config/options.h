@@ -16,7 +16,6 @@ struct binding {
   struct config_memory *memory;
   struct diagnostics *diagnostics;
   const char *who; /* "sink 'influx'", for messages */
-  const char *const *later; /* keys of later versions: refused by name; NULL-terminated, or NULL */
   bool lenient; /* the plugin did not load: what is not known may be its option */
 };
 

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <libgen.h>
 #include <string.h>
+#include <sys/un.h>
 
 /* What is needed while a configuration is read. */
 struct loading {
@@ -129,6 +130,11 @@ static void check_source_settings(struct loading *loading, struct pipeline_node 
   struct source_settings *source = &node->source;
   if (!parse_pace(source->pace_text, &source->pace))
     refuse_option(loading, node, "pace", "must be max, realtime, or a factor such as 2x");
+  if (source->controllable && node->plugin && !node->plugin->send)
+    refuse_option(loading, node, "controllable",
+      config_format(loading->memory,
+        "the plugin '%s' can not send commands; leave this out, or read the program through a plugin that can",
+        node->plugin->name));
   check_delay(loading, node, "reconnect.initial", source->reconnect.initial);
   check_delay(loading, node, "reconnect.max", source->reconnect.max);
 }
@@ -242,7 +248,6 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
   struct binding binding = {.memory = loading->memory,
     .diagnostics = loading->diagnostics,
     .who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name),
-    .later = source ? later_source_keys : NULL,
     .lenient = !plugin};
   void *prototype = config_alloc(loading->memory, (plugin ? plugin->instance_size : 0) + 1);
   struct option_target targets[] = {{source ? source_node_options : consumer_node_options, keys},
@@ -321,6 +326,18 @@ static void read_section(
   }
 }
 
+static void check_control(struct loading *loading, const struct config_pair *pair)
+{
+  const char *path = loading->pipeline->control_unix;
+  const struct config_pair *unix_path = pair ? tree_find(&pair->value, "unix") : NULL;
+  if (!unix_path || !path) return;
+  if (!*path)
+    error_at(loading, unix_path->value.place, "'control.unix' is empty: it is the path of a socket");
+  else if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
+    error_at(
+      loading, unix_path->value.place, "'control.unix' is longer than the 107 bytes that a socket's path may have");
+}
+
 static void read_top(struct loading *loading, const struct config_node *root)
 {
   static const struct evp_option section_options[] = {{"sources", EVP_T_MAP, 0, 0, NULL, "", NULL, NULL, NULL},
@@ -337,14 +354,15 @@ static void read_top(struct loading *loading, const struct config_node *root)
     if (!section) without.pairs[without.n++] = root->pairs[i];
   }
   struct option_target targets[] = {{top_options, &keys}, {section_options, NULL}};
-  struct binding binding = {
-    .memory = loading->memory, .diagnostics = loading->diagnostics, .who = "pipeline", .later = later_top_keys};
+  struct binding binding = {.memory = loading->memory, .diagnostics = loading->diagnostics, .who = "pipeline"};
   const char *problem;
   options_set_defaults(loading->memory, top_options, &keys, &problem);
   loading->ok = options_bind(&binding, targets, 2, &without, root->place) && loading->ok;
   const struct config_pair *lanes = tree_find(root, "lanes");
   if (lanes && (keys.lanes < 0 || keys.lanes > 1024))
     error_at(loading, lanes->value.place, "'lanes' must lie between 0 (choose) and 1024");
+  loading->pipeline->control_unix = keys.control.unix_path;
+  check_control(loading, tree_find(root, "control"));
   loading->pipeline->lanes = keys.lanes;
   loading->pipeline->shutdown_timeout = keys.shutdown_timeout;
 }

@@ -38,6 +38,7 @@ struct source_settings {
   const char *pace_text; /* as written: `max`, `realtime`, `2x` */
   double pace; /* 0: as fast as it goes; 1: as recorded; N: N times as fast */
   int clock; /* enum clock_mode */
+  bool controllable; /* commands may be sent to its program */
 };
 
 struct queue_settings {
@@ -103,6 +104,7 @@ struct pipeline {
   uint32_t n_nodes;
   int64_t lanes; /* 0: choose */
   uint64_t shutdown_timeout; /* ns */
+  const char *control_unix; /* path of the control socket; NULL: none */
   const char *path; /* of the YAML */
   bool broken; /* there were errors */
   struct config_memory *memory; /* everything above */

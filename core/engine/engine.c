@@ -1,4 +1,5 @@
 #include "engine/engine.h"
+#include "engine/control.h"
 #include "engine/each.h"
 #include "engine/engine_state.h"
 #include "engine/graph.h"
@@ -116,7 +117,7 @@ static struct engine *engine_new(const struct pipeline *pipeline)
   engine->slabs = slab_pool_new();
   engine->series = series_table_new();
   engine->nodes = calloc(pipeline->n_nodes ? pipeline->n_nodes : 1, sizeof *engine->nodes);
-  engine->polled = calloc(2 + pipeline->n_nodes, sizeof *engine->polled);
+  engine->polled = calloc(3 + pipeline->n_nodes, sizeof *engine->polled);
   engine->silence_after = silence_after();
   bool ok =
     engine->wake_fd >= 0 && engine->stop_fd >= 0 && engine->slabs && engine->series && engine->nodes && engine->polled;
@@ -264,6 +265,8 @@ static bool wait_for_news(struct engine *engine, int signal_fd, uint64_t deadlin
   nfds_t n = 0;
   engine->polled[n++] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
   engine->polled[n++] = (struct pollfd){.fd = engine->wake_fd, .events = POLLIN};
+  engine->polled[n++] = (struct pollfd){.fd = control_fd(engine->control), .events = POLLIN};
+  if (control_deadline(engine->control) < deadline) deadline = control_deadline(engine->control);
   for (unsigned i = 0; looks && i < engine->n_nodes; i++) {
     struct each *each = engine->nodes[i].each;
     if (!each) continue;
@@ -271,6 +274,7 @@ static bool wait_for_news(struct engine *engine, int signal_fd, uint64_t deadlin
     if (each_deadline(each) < deadline) deadline = each_deadline(each);
   }
   poll(engine->polled, n, time_poll_timeout(deadline));
+  control_turn(engine->control);
   eventfd_t ignored;
   eventfd_read(engine->wake_fd, &ignored);
   return take_signals(engine, signal_fd);
@@ -462,7 +466,17 @@ static void end_threads(struct engine *engine)
       LOG_LEVEL_ERROR, node->config->name, node->config->place, "does not come back from its plugin; left behind");
     over = false;
   }
-  if (!over) _exit(1);
+  if (over) return;
+  control_close(engine->control);
+  _exit(1);
+}
+
+/* In front of all that lets data in: two that were given the same path do not both begin. */
+static bool open_control(struct engine *engine)
+{
+  const char *path = engine->pipeline->control_unix;
+  if (path) engine->control = control_open(engine, path);
+  return engine->control || !path;
 }
 
 /* What was left behind is counted as dropped, then each node's totals are told. */
@@ -511,12 +525,14 @@ static int exit_status(const struct engine *engine)
 
 static int run_created(struct engine *engine, int signal_fd)
 {
-  if (graph_connect(engine) && make_lanes(engine) && start_all(engine)) {
+  if (graph_connect(engine) && make_lanes(engine) && open_control(engine) && start_all(engine)) {
     run(engine, signal_fd);
   } else {
     engine_status(engine, STATUS_NODE_FAILED);
     end_threads(engine);
   }
+  control_close(engine->control);
+  engine->control = NULL;
   report(engine);
   return exit_status(engine);
 }

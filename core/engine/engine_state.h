@@ -9,6 +9,7 @@
 #include "engine/stream.h"
 #include <stdatomic.h>
 
+struct control;
 struct lane;
 struct pollfd;
 
@@ -35,6 +36,7 @@ struct engine {
   atomic_bool live; /* a live stream was connected: totals at the end are worth a line */
   atomic_bool abandoned; /* the time is up: lanes leave everything as it is */
   _Atomic uint64_t spool_until; /* monotonic, set before `abandoned`: sinks with a spool may fill it until then */
+  struct control *control; /* NULL: nobody may ask; main thread */
   int wake_fd; /* eventfd: something for the main thread to look at */
   struct pollfd *polled; /* room for what the main thread waits for */
   int stop_fd; /* eventfd: readable once calls that wait should give up */

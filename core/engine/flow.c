@@ -1,4 +1,5 @@
 #include "engine/flow.h"
+#include "engine/command.h"
 #include "engine/graph.h"
 #include "engine/out.h"
 #include "engine/sink.h"
@@ -579,6 +580,7 @@ void flow_free(struct flow *flow)
   free(flow->stages);
   free(flow->stage_of);
   free(flow->sinks);
+  command_queue_close(flow->stream->commands); /* who keeps the stream can not reach the program any more */
   evp_stream_unref(flow->stream);
   free(flow);
 }

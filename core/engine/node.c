@@ -17,6 +17,7 @@ bool node_init(struct node *node, struct engine *engine, const struct pipeline_n
   node->engine = engine;
   statistics_init(&node->statistics);
   pthread_mutex_init(&node->lock, NULL);
+  pthread_mutex_init(&node->commands_lock, NULL);
   for (int level = 0; level <= LOG_LEVEL_DEBUG; level++)
     node->budgets[level] = (struct line_budget){.tokens = LINES_BURST, .filled = time_monotonic()};
   return true;
@@ -31,6 +32,7 @@ void node_free(struct node *node)
   free(node->logs.nodes);
   statistics_free(&node->statistics);
   pthread_mutex_destroy(&node->lock);
+  pthread_mutex_destroy(&node->commands_lock);
 }
 
 /* ------------------------------------------------------------------------------------------------------- log */

@@ -19,6 +19,7 @@ struct series_table;
 struct sink;
 struct source;
 struct diagnostics;
+struct command_queue;
 
 /* How many lines of one level a node may log at once, and how many a second after that. */
 enum { LINES_BURST = 20, LINES_PER_SECOND = 1 };
@@ -66,6 +67,9 @@ struct node {
   struct sink *sink; /* EVP_SINK */
   struct source *source; /* EVP_SOURCE without `each` */
   struct each *each; /* EVP_SOURCE with it: its sources */
+
+  pthread_mutex_t commands_lock; /* of the list of them */
+  struct command_queue *commands; /* EVP_SOURCE: of its open streams that can be controlled */
 
   pthread_mutex_t lock; /* of the line budgets */
   struct line_budget budgets[LOG_LEVEL_DEBUG + 1];

@@ -1,4 +1,5 @@
 #include "engine/source.h"
+#include "engine/command_sender.h"
 #include "engine/engine_state.h"
 #include "engine/graph.h"
 #include "engine/intake.h"
@@ -44,6 +45,7 @@ struct source {
   uint64_t rest_at; /* when that is; UINT64_MAX: it has no memory to let go of */
   bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
   bool prologue_wanted, secrets_wanted, census_wanted;
+  struct command_sender sender;
   struct silence silence;
   struct seat seat;
   atomic_bool path_gone, try_now; /* said by the main thread */
@@ -175,12 +177,14 @@ static struct evp_stream *new_stream(struct source *source)
   bool prologue = source->prologue_wanted, secrets = source->secrets_wanted;
   if (prologue)
     stream->prologue = prologue_new(settings_of(source)->prologue.max_memory, settings_of(source)->prologue.max_size);
+  if (settings_of(source)->controllable) stream->commands = command_queue_new(source->ctx, source);
   bool events = source->node->demands_events;
   struct eventlog_settings wanted = {.wanted = events ? &source->node->demand : NULL,
     .prologue = stream->prologue,
     .secrets = secrets,
     .walk = events || prologue || secrets};
-  if (stream->prologue || !prologue) stream->eventlog = eventlog_new(&wanted);
+  bool complete = (stream->prologue || !prologue) && (stream->commands || !settings_of(source)->controllable);
+  if (complete) stream->eventlog = eventlog_new(&wanted);
   if (stream->eventlog) return stream;
   evp_stream_unref(stream);
   return NULL;
@@ -357,8 +361,17 @@ static void after_stream(struct source *source)
   }
 }
 
+/* ------------------------------------------------------------------------------------------------------ commands */
+
+static struct command_queue *commands_of(const struct source *source)
+{
+  bool open = source->state == SOURCE_OPEN && source->intake.flow && !source->input_over && !source->stopping;
+  return open ? flow_stream(source->intake.flow)->commands : NULL;
+}
+
 static void turn_open(struct source *source, bool readable)
 {
+  if (!command_send(&source->sender, commands_of(source), source->ctx)) end_input(source, true);
   source->blocked = source->intake.flow && !flow_ready(source->intake.flow);
   if (source->blocked) return;
   if (source->intake.due && !source->stopping) {
@@ -530,10 +543,11 @@ int source_fd(const struct source *source, uint32_t *events, uint64_t *connectio
   }
   if (source->state == SOURCE_CONNECTING) *events = EPOLLIN | EPOLLOUT;
   if (source->state == SOURCE_OPEN && !source->blocked && !source->intake.due) *events = EPOLLIN;
+  if (source->state == SOURCE_OPEN && source->sender.waits) *events |= EPOLLOUT;
   return source->fd;
 }
 
-uint64_t source_deadline(const struct source *source)
+static uint64_t read_deadline(const struct source *source)
 {
   if (source->state == SOURCE_DONE || source->blocked) return UINT64_MAX;
   if (source_has_items(source)) {
@@ -552,6 +566,12 @@ uint64_t source_deadline(const struct source *source)
   struct silence_facts facts = facts_of(source);
   uint64_t silence = silence_deadline(&source->silence, &facts, source->node->engine->silence_after);
   return silence < deadline ? silence : deadline;
+}
+
+uint64_t source_deadline(const struct source *source)
+{
+  uint64_t read = read_deadline(source), send = command_deadline(&source->sender, commands_of(source));
+  return read < send ? read : send;
 }
 
 void source_interrupt(struct source *source, int signal)

@@ -1,4 +1,5 @@
 #include "engine/stream.h"
+#include "engine/command.h"
 #include "engine/time.h"
 #include "eventlog/prologue.h"
 #include <stdlib.h>
@@ -58,6 +59,7 @@ void evp_stream_unref(const struct evp_stream *stream)
   eventlog_free(counted->eventlog);
   prologue_free(counted->prologue);
   pipeline_instance_unref(counted->instance);
+  command_queue_free(counted->commands);
   free(counted);
 }
 
@@ -142,16 +144,15 @@ uint32_t evp_prologue_secrets(
   return stream->prologue ? prologue_secrets(stream->prologue, begin, end, secrets, n) : 0;
 }
 
-/* Control commands come with the sources that can send them: until then no stream can be controlled. */
-enum evp_status evp_control(const struct evp_stream *stream, const char *name_space, uint8_t command)
+enum evp_status evp_control(const struct evp_stream *stream, const char *name_space, uint8_t id)
 {
-  (void)name_space;
-  (void)command;
-  return atomic_load(&((struct evp_stream *)(uintptr_t)stream)->state) == EVP_STREAM_OPEN ? EVP_REJECT : EVP_END;
+  struct command command;
+  if (evp_stream_state(stream) != EVP_STREAM_OPEN) return EVP_END;
+  if (!stream->commands || !command_write(&command, name_space, id)) return EVP_REJECT;
+  return command_queue_push(stream->commands, &command);
 }
 
 bool evp_stream_controllable(const struct evp_stream *stream)
 {
-  (void)stream;
-  return false;
+  return stream->commands != NULL;
 }

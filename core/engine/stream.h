@@ -26,6 +26,7 @@ struct evp_stream {
   struct evp_stream_end end; /* written before the state says that it has ended */
   struct eventlog *eventlog; /* NULL: a stream of items, which has no eventlog */
   struct prologue *prologue; /* NULL: nobody wants it */
+  struct command_queue *commands; /* for the program; NULL: it can not be controlled */
 };
 
 struct evp_stream *stream_new(const char *source, const struct evp_map *labels, bool live, bool can_wait);

@@ -63,7 +63,11 @@ class CommandLine(harness.Case):
                                (("-c", "x", "--log-level", "loud"), "error, warning, info or debug, not: loud"), (("-c", "x", "--log-format", "xml"), "text or json, not: xml"),
                                (("--plugin", "print", "--format", "xml"), "text, json or markdown, not: xml"), (("--check", "--schema"), "at a time"),
                                (("--plugin", "nothing"), "there is no plugin 'nothing'"), (("--plugin", "./nothing.so"), "there is no such file"), (("--plugin", "sink/heap"), "'heap' is a filter"),
-                               (("--check",), "name a pipeline"), (("ctl", "-s", "x", "stats"), "'ctl' is not in this version")):
+                               (("--check",), "name a pipeline"), (("ctl", "stats"), "name the socket with -s PATH"), (("ctl", "-s", "x"), "name a command"),
+                               (("ctl", "-s", "x", "cenus"), "unknown command 'cenus'; did you mean 'census'?"),
+                               (("ctl", "-s", "x", "stats", "more"), "not understood: more"), (("ctl", "-s", "x", "send", "a"), "it is: send NAMESPACE ID"),
+                               (("ctl", "-s", "x", "send", "a", "256"), "an ID is a number from 0 to 255"), (("ctl", "-s", "x", "send", "", "1"), "a name space has"),
+                               (("ctl", "-s", "x", "--source", "A b", "stats"), "no name of a node"), (("ctl", "-s", "x", "--format", "xml", "stats"), "--format is text or json")):
             with self.subTest(words):
                 self.expect(2, "^$", message, *words)
 

@@ -2,7 +2,7 @@
 """Serves a recorded eventlog on a socket as the package eventlog-socket does in a running program.
 
 One client at a time; others wait in the backlog. A client is noticed to have left when its end is closed. What it says is
-ignored. When the log is at its end, so is the "program". Messages, with byte counts, go to stderr: "listening" is the first.
+never read, or, with --record, written down: a line for each piece that was received, in hexadecimal. When the log is at its end, so is the "program". Messages, with byte counts, go to stderr: "listening" is the first.
 """
 import argparse
 import fcntl
@@ -126,6 +126,12 @@ class Server:
             for _, events in self.poll.poll(min(left, 1) * 1000):
                 if events & (select.POLLHUP | select.POLLERR | select.POLLRDHUP):
                     raise Left
+                if events & select.POLLIN:
+                    self.record()
+
+    def record(self):
+        with open(self.options.record, "a", encoding="ascii") as file:
+            file.write(self.client.recv(4096).hex() + "\n")
 
     def send(self, data):
         """Sends in one piece, or cut and delayed as the options say."""
@@ -223,7 +229,7 @@ class Server:
         self.client, self.sent = client, 0
         self.clients += 1
         self.poll = select.poll()
-        self.poll.register(client, select.POLLRDHUP)
+        self.poll.register(client, select.POLLRDHUP | (select.POLLIN if self.options.record else 0))
         say(f"client {self.clients}")
         try:
             self.serve_raw() if self.options.raw else self.serve_log()
@@ -278,6 +284,7 @@ def main():
     parser.add_argument("--disconnect-at", type=int, metavar="BYTES", help="close each connection there")
     parser.add_argument("--reset", action="store_true", help="close with a reset (TCP)")
     parser.add_argument("--kill-at", type=int, metavar="BYTES", help="the program dies there, with SIGKILL")
+    parser.add_argument("--record", metavar="FILE", help="append what clients send")
     parser.add_argument("--raw", action="store_true", help="the file is no eventlog, or a damaged one: only its bytes are served")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))

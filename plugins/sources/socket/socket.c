@@ -280,7 +280,8 @@ static enum evp_status socket_read(void *self, uint8_t *buffer, size_t *size)
   return EVP_ERROR;
 }
 
-/* A command is a few bytes, which a socket takes whole or not at all but in theory; half of one would spoil the next. */
+/* A command is a few bytes, which a socket takes whole or not at all but in theory; half of one would spoil the next: then
+   the connection is given up. If the program has gone, what it sent before is still to be read: read() finds its end. */
 static enum evp_status socket_send(void *self, const uint8_t *command, size_t size)
 {
   struct socket_source *source = self;
@@ -290,7 +291,7 @@ static enum evp_status socket_send(void *self, const uint8_t *command, size_t si
   if (put == (ssize_t)size) return EVP_OK;
   if (put < 0 && errno == EAGAIN) return EVP_AGAIN;
   evp_warn(source->ctx, "%s: a command could not be sent: %s", where(source), put < 0 ? strerror(errno) : "cut");
-  return EVP_ERROR;
+  return put < 0 ? EVP_REJECT : EVP_ERROR;
 }
 
 /* Closed whole: eventlog-socket takes a half-closed connection for a lost one, or spins (shutdown() is never called). */

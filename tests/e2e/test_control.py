@@ -266,7 +266,8 @@ class Clients(Control):
         clients[0].sendall(b"stat")
         self.assertEqual(process.stop(), 0, process.err())
         for client in clients:
-            self.assertEqual(client.recv(10), b"")
+            with contextlib.suppress(ConnectionResetError):  # of the one whose words were not read
+                self.assertEqual(client.recv(10), b"")
         self.check_sound(process)
 
 

@@ -1,10 +1,10 @@
 /* Commands for programs: their coding, and the queue of a stream. */
+#include "check_main.h"
 #include "engine/command.h"
 #include "engine/command_sender.h"
 #include "engine/source.h"
 #include "engine/time.h"
 #include "harness.h"
-#include <check_main.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -211,6 +211,27 @@ START_TEST(a_command_waits_for_room)
 }
 END_TEST
 
+/* What it said before is still read: a command that comes too late takes nothing away. */
+START_TEST(a_command_to_a_program_that_has_gone)
+{
+  uint8_t buffer[65536];
+  int fd;
+  listen_unix();
+  begin_unix();
+  ck_assert_int_eq(source->connect(host->self, &fd), EVP_OK);
+  int peer = accept(listener, NULL, NULL);
+  ck_assert_int_eq(write(peer, "the end", 7), 7);
+  close(peer);
+  ck_assert_int_eq(source->send(host->self, (const uint8_t *)"command", 7), EVP_REJECT);
+  ck_assert_ptr_nonnull(strstr(sink_host_said(host), "a command could not be sent: Broken pipe"));
+  size_t size = sizeof buffer;
+  ck_assert_int_eq(source->read(host->self, buffer, &size), EVP_OK);
+  ck_assert_uint_eq(size, 7);
+  size = sizeof buffer;
+  ck_assert_int_eq(source->read(host->self, buffer, &size), EVP_END);
+}
+END_TEST
+
 START_TEST(tcp_with_keep_alive)
 {
   char options[64];
@@ -355,6 +376,7 @@ int main(void)
   tcase_add_test(tests, a_stream_is_read_to_its_end);
   tcase_add_test(tests, the_connection_is_never_half_closed);
   tcase_add_test(tests, a_command_waits_for_room);
+  tcase_add_test(tests, a_command_to_a_program_that_has_gone);
   tcase_add_test(tests, tcp_with_keep_alive);
   tcase_add_test(tests, tcp_refused_then_there);
   tcase_add_test(tests, a_name_with_several_addresses);

@@ -311,9 +311,11 @@ void flow_events(struct flow *flow, struct slab *slab, uint32_t first, uint32_t 
   struct block *block = flow->decoding;
   struct view *view = block_view(block, EVP_EVENTS, config_of(flow)->name);
   if (!view) return;
-  if (!block->slab) slab_ref(slab);
-  block->slab = slab;
-  block->span = span;
+  if (!block->slab) { /* else others look at the block already: an earlier part of the same step */
+    slab_ref(slab);
+    block->slab = slab;
+    block->span = span;
+  }
   view->batch.events = flow->decoded + first;
   view->batch.sel = selection_all();
   view->batch.n = n;

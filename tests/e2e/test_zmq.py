@@ -77,6 +77,7 @@ class Program:
 class Subscriber:
     def __init__(self, case, address, *topics, name="subscriber", options=()):
         self.file = case.folder / (name + ".messages")
+        self.looked = self.size = 0
         words = [word for topic in topics for word in ("--subscribe", topic)]
         self.process = case.start([SYSTEM_PYTHON, SUBSCRIBER, address, self.file, *words, *options], name)
 
@@ -85,6 +86,12 @@ class Subscriber:
 
     def logs(self):
         return zmq_messages.logs(self.messages())
+
+    def bytes(self):
+        """How many of `bytes` it got, snapshots left out; looks only at what is new."""
+        new, self.looked = zmq_messages.read_from(self.file, self.looked)
+        self.size += sum(message.items for message in new if not message.flags & SNAPSHOT)
+        return self.size
 
     def wait(self, what, condition, seconds=15):
         return harness.wait_for(lambda: f"{what}; it got {len(self.messages())} messages", lambda: condition(self.messages()), seconds)
@@ -373,10 +380,10 @@ class Losing(ZmqCase):
 
     def feed(self, subscriber, data, begin, end):
         """At the pace of a subscriber that is well, as it needs not have room for all."""
-        for at in range(begin, end, 128 * 1024):
-            stop = min(at + 128 * 1024, end)
+        for at in range(begin, end, 64 * 1024):
+            stop = min(at + 64 * 1024, end)
             self.program.write(data[at:stop])
-            harness.wait_for("the healthy one to get it", lambda: subscriber.file.stat().st_size >= stop)
+            harness.wait_for("the healthy one to get it", lambda: subscriber.bytes() >= stop)
 
     def test_an_announced_gap(self):
         """What evpipe's own queue dropped: the next message says so, and a new prologue comes by itself."""

@@ -10,15 +10,21 @@ Message = collections.namedtuple("Message", "topic parts " + FIELDS)
 
 def read(path):
     """The whole messages in the file that zmq_subscriber.py writes."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return []
+    return read_from(path, 0)[0]
+
+
+def read_from(path, begin):
+    """Those from there on, and where they end."""
+    if not path.exists():
+        return [], begin
+    with open(path, "rb") as file:
+        file.seek(begin)
+        data = file.read()
     messages, at = [], 0
     while True:
         frames, next_at = _frames(data, at)
         if frames is None:
-            return messages
+            return messages, begin + at
         at = next_at
         topic, header, *parts = frames
         messages.append(Message(topic.decode(), parts, *struct.unpack(">4sHHQQQQQIIqQ", header)))

@@ -1,16 +1,9 @@
 #include "late.h"
+#include "monotonic.h"
 #include "text.h"
-#include <time.h>
 
 /* No subscriber has taken anything for so long: it is not waited for. */
 #define PATIENCE UINT64_C(1000000000)
-
-static uint64_t monotonic(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static bool has_prologue(const struct channel *channel)
 {

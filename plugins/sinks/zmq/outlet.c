@@ -1,11 +1,11 @@
 #include "outlet.h"
+#include "monotonic.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A subscription is short; more is not read from a peer at once. */
@@ -106,13 +106,6 @@ bool outlet_open(struct outlet *outlet, const struct settings *settings, struct 
   if (attach(outlet)) return true;
   evp_error(ctx, "%s: %s", settings->bind ? settings->bind : settings->connect, zmq_strerror(errno));
   return false;
-}
-
-static uint64_t monotonic(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
 }
 
 /* What libzmq's own thread has to say to the socket: sending alone looks at it only now and then. */
@@ -276,6 +269,14 @@ enum sent outlet_send_snapshot(
   if (!outlet->stuck) outlet->stuck = topic;
   send_to_the_rest(outlet, topic, header, payload);
   return SENT;
+}
+
+/* Those that stand still hold older waves, and are nobody's measure. */
+bool outlet_is_crowded(const struct outlet *outlet)
+{
+  const struct in_flight *in_flight = &outlet->in_flight;
+  uint64_t messages = in_flight_messages(in_flight) - (outlet->stuck ? in_flight_older(in_flight) : 0);
+  return messages >= (uint64_t)settings_messages(outlet->settings) / 4;
 }
 
 bool outlet_wait(struct outlet *outlet)

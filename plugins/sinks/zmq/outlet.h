@@ -53,6 +53,8 @@ enum sent outlet_send_snapshot(
   struct outlet *, struct topic *, const struct header *, const struct payload *, bool insist);
 /* True once when no subscriber stands still any more. */
 bool outlet_caught_up(struct outlet *);
+/* A quarter of a subscriber's room is taken, in messages, which may be small: better few large ones now. */
+bool outlet_is_crowded(const struct outlet *);
 /* push: waits until a message can be sent, until evpipe stops, or for `linger`. */
 bool outlet_wait(struct outlet *);
 

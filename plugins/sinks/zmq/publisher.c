@@ -1,10 +1,13 @@
 #include "publisher.h"
 #include "late.h"
+#include "monotonic.h"
 #include "text.h"
 #include <time.h>
 
 /* While something waits for time to pass: a snapshot that was put off, a message that nobody pulls. */
 #define SOON UINT64_C(20000000)
+/* How long small messages are held back when subscribers are slow: their room is counted in messages. */
+#define HOLD UINT64_C(100000000)
 enum { SUBSCRIPTIONS_AT_ONCE = 1024 };
 
 bool publisher_open(struct publisher *publisher)
@@ -163,13 +166,16 @@ void publisher_work(struct publisher *publisher)
   bool all = look_at_subscriptions(publisher);
   look_at_the_slow(publisher);
   bool busy = publisher->settings->pattern == PATTERN_PUB && late_work(publisher);
-  bool waits = publisher->settings->pattern == PATTERN_PUSH && something_is_packed(publisher);
-  tick_if(publisher, !all || busy || waits || publisher->outlet.stuck);
+  tick_if(publisher, !all || busy || something_is_packed(publisher) || publisher->outlet.stuck);
 }
 
 void publisher_flush(struct publisher *publisher)
 {
-  for (struct channel *channel = publisher->channels; channel; channel = channel->next)
-    channel_send(publisher, channel);
+  uint64_t now = monotonic();
+  if (!outlet_is_crowded(&publisher->outlet) || now - publisher->flushed >= HOLD) {
+    for (struct channel *channel = publisher->channels; channel; channel = channel->next)
+      channel_send(publisher, channel);
+    publisher->flushed = now;
+  }
   publisher_work(publisher);
 }

@@ -25,6 +25,7 @@ struct publisher {
   struct last_values values;
   struct redaction redaction;
   struct evp_buf text; /* of one item, or a part of a snapshot */
+  uint64_t flushed; /* monotonic: when all that was packed was sent last */
   bool ticking;
 };
 
@@ -35,7 +36,8 @@ void publisher_free(struct publisher *);
 enum evp_status publisher_write(struct publisher *, const struct evp_batch *);
 void publisher_gap(struct publisher *, const struct evp_gap *);
 void publisher_end(struct publisher *, const struct evp_stream *);
-void publisher_flush(struct publisher *); /* sends all that is packed */
+/* Sends all that is packed: at once, or, if much waits for subscribers already, ten times a second. */
+void publisher_flush(struct publisher *);
 /* What is to be done beside writing: who may come in, who subscribed, what they need. */
 void publisher_work(struct publisher *);
 

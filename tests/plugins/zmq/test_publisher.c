@@ -17,7 +17,7 @@ struct sent_message {
 
 static struct sent_message sent[SENT_MAX];
 static size_t n_sent;
-static bool refuses;
+static bool refuses, crowded;
 static const char *subscription; /* the next one to be received */
 
 /* ---------------------------------------------------------------------------------------------------------- the socket */
@@ -78,6 +78,12 @@ bool outlet_caught_up(struct outlet *outlet)
   return false;
 }
 
+bool outlet_is_crowded(const struct outlet *outlet)
+{
+  (void)outlet;
+  return crowded;
+}
+
 bool outlet_wait(struct outlet *outlet)
 {
   (void)outlet;
@@ -113,7 +119,7 @@ static void begin(int pattern)
   for (size_t i = 0; i < sizeof log_bytes; i++) log_bytes[i] = (uint8_t)(i * 7 + i / 256);
   ck_assert(publisher_open(&publisher));
   n_sent = 0;
-  refuses = false;
+  refuses = crowded = false;
   subscription = NULL;
 }
 
@@ -175,6 +181,25 @@ START_TEST(small_batches_are_packed_until_there_is_nothing_else_to_do)
   publisher_flush(&publisher);
   check_message(1, 200, 200, 150, 60);
   ck_assert_int_eq(sent[1].header.epoch, 1234);
+  finish();
+}
+END_TEST
+
+START_TEST(small_messages_are_held_back_where_many_wait)
+{
+  begin(PATTERN_PUB);
+  crowded = true;
+  publisher_flush(&publisher);
+  ck_assert_int_eq(write_bytes(0, 100, 0, 0), EVP_OK);
+  publisher_flush(&publisher);
+  ck_assert_uint_eq(n_sent, 0);
+  ck_assert_uint_gt(host->tick_every, 0);
+  ck_assert_int_eq(write_bytes(100, 2 * SIZE, -1, 0), EVP_OK); /* what is full goes */
+  check_message(0, 0, SIZE, 0, 0);
+  publisher.flushed = 0; /* time passes */
+  publisher_flush(&publisher);
+  check_message(1, SIZE, SIZE, NO_SYNC, 0);
+  ck_assert_uint_eq(host->tick_every, 0);
   finish();
 }
 END_TEST
@@ -457,6 +482,7 @@ int main(void)
 {
   TCase *tests = tcase_create("publisher");
   tcase_add_test(tests, small_batches_are_packed_until_there_is_nothing_else_to_do);
+  tcase_add_test(tests, small_messages_are_held_back_where_many_wait);
   tcase_add_test(tests, large_batches_are_cut);
   tcase_add_test(tests, what_does_not_follow_is_another_message);
   tcase_add_test(tests, push_that_is_refused_loses_and_repeats_nothing);

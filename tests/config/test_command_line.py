@@ -194,7 +194,7 @@ class Schema(harness.Case):
         self.assertGreaterEqual(len(recipes), 3)
         for recipe in recipes:
             with self.subTest(recipe.name):
-                environment = {**os.environ, "EVENTLOG": "x", "INFLUX_URL": "http://x", "EVPIPE_COMMAND": "x"}
+                environment = {**os.environ, "EVENTLOG": "x", "INFLUX_URL": "http://x", "EVPIPE_COMMAND": "x", "EVPIPE_SINK": "./x.so"}
                 as_json = subprocess.run([os.environ["TREE_TO_JSON"], str(recipe)], capture_output=True, text=True, timeout=60, env=environment)
                 self.assertEqual(as_json.returncode, 0, as_json.stderr)
                 self.assertEqual(self.wrong(json.loads(as_json.stdout)), [])

@@ -3,7 +3,6 @@
 static const char *const when_full_choices[] = {"auto", "drop_oldest", "drop_newest", "wait", NULL};
 static const char *const clock_choices[] = {"recorded", "now", NULL};
 
-
 static const struct evp_option control_options[] = {
   {"unix", EVP_T_STRING, 0, offsetof(struct control_keys, unix_path), NULL,
     "Path of the socket that `evpipe ctl` talks to, for the user that runs evpipe; none: nobody may.", NULL, NULL,

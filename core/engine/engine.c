@@ -445,7 +445,8 @@ static bool drain(struct engine *engine, int signal_fd, bool by_signal)
     uint64_t now = time_monotonic();
     if (now >= patience.deadline) return false;
     uint64_t look_again = now + 10 * NS_PER_MS; /* a thread's very end makes no event */
-    bool signalled = wait_for_news(engine, signal_fd, look_again < patience.deadline ? look_again : patience.deadline, false);
+    bool signalled =
+      wait_for_news(engine, signal_fd, look_again < patience.deadline ? look_again : patience.deadline, false);
     if (signalled && patience.by_signal) return false;
     patience.by_signal = patience.by_signal || signalled;
   }

@@ -263,8 +263,7 @@ static void settle_delivered(struct sink *sink)
 {
   count_delivered(sink, 0, sink->node->config->input);
   statistics_add(&sink->node->statistics.delivered, -sink->overdrawn);
-  if (sink->node->config->input == EVP_BYTES)
-    statistics_add(&sink->node->statistics.delivered_bytes, -sink->overdrawn);
+  if (sink->node->config->input == EVP_BYTES) statistics_add(&sink->node->statistics.delivered_bytes, -sink->overdrawn);
   sink->overdrawn = 0;
 }
 

@@ -52,8 +52,8 @@ static inline void statistics_add(_Atomic uint64_t *counter, uint64_t n)
 static inline void statistics_raise(_Atomic int64_t *most, int64_t value)
 {
   int64_t before = atomic_load_explicit(most, memory_order_relaxed);
-  while (before < value && !atomic_compare_exchange_weak_explicit(
-                             most, &before, value, memory_order_relaxed, memory_order_relaxed)) {}
+  while (before < value &&
+         !atomic_compare_exchange_weak_explicit(most, &before, value, memory_order_relaxed, memory_order_relaxed)) {}
 }
 
 static inline uint64_t statistics_get(const _Atomic uint64_t *counter)

@@ -50,8 +50,7 @@ static void show_content(struct store *store)
   struct spool_content content = {0};
   if (store->spool) content = spool_content(store->spool);
   uint64_t messages = store->n + content.messages;
-  if (messages)
-    atomic_store_explicit(&statistics->messages_since, oldest_since(store, &content), memory_order_relaxed);
+  if (messages) atomic_store_explicit(&statistics->messages_since, oldest_since(store, &content), memory_order_relaxed);
   atomic_store_explicit(&statistics->message_bytes, store->bytes, memory_order_relaxed);
   atomic_store_explicit(&statistics->spool_items, content.items, memory_order_relaxed);
   atomic_store_explicit(&statistics->spool_bytes, content.bytes, memory_order_relaxed);

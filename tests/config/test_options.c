@@ -56,10 +56,8 @@ static bool bind(const struct evp_option *table, const char *text, bool lenient)
   const char *problem;
   ck_assert_ptr_nonnull(root);
   ck_assert(options_set_defaults(harness.memory, table, &all, &problem));
-  struct binding binding = {.memory = harness.memory,
-    .diagnostics = harness.diagnostics,
-    .who = "sink 'it'",
-    .lenient = lenient};
+  struct binding binding = {
+    .memory = harness.memory, .diagnostics = harness.diagnostics, .who = "sink 'it'", .lenient = lenient};
   bool ok = options_bind(&binding, &(struct option_target){table, &all}, 1, root, root->place);
   ck_assert_int_eq(ok, !diagnostics_errors(harness.diagnostics));
   return ok;

@@ -111,7 +111,8 @@ class Programs(threading.Thread):
             next_send += 0.01
             for i, client in self.clients.items():
                 if i < self.busy:
-                    client.sendall(self.piece)
+                    with contextlib.suppress(OSError):  # the reader was ended: so is the measurement
+                        client.sendall(self.piece)
 
     def close(self):
         self.over = True

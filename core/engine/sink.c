@@ -466,14 +466,14 @@ static uint64_t earlier(uint64_t one, uint64_t other)
   return !one || (other && other < one) ? other : one;
 }
 
-/* Messages were sealed before anything else came that waits. */
 static uint64_t lag_of(struct sink *sink)
 {
   const struct statistics *statistics = &sink->node->statistics;
   uint64_t since = earlier(statistics_get(&sink->message_since), statistics_get(&sink->working_since));
   since = earlier(since, queue_since(sink->queue));
   int64_t now = (int64_t)time_monotonic(), oldest = since ? (int64_t)since : now;
-  if (statistics_get(&statistics->messages)) oldest = atomic_load(&statistics->messages_since);
+  int64_t sealed = statistics_get(&statistics->messages) ? atomic_load(&statistics->messages_since) : now;
+  if (sealed < oldest) oldest = sealed;
   return oldest < now ? (uint64_t)(now - oldest) : 0;
 }
 

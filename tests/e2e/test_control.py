@@ -180,6 +180,54 @@ class Commands(Control):
         self.assertEqual(process.stop(), 0, process.err())
 
 
+class Many(Control):
+    """The programs of `each` are one node: all are told, and counted together; sources of items end after them."""
+    PIPELINE = """
+    control: {unix: "%s"}
+    shutdown_timeout: 5s
+    sources:
+      apps:
+        plugin: socket
+        each: "%s/*.sock"
+        unix: "{each}"
+        labels: {service: "{name}"}
+        controllable: true
+        reconnect: {initial: 20ms, max: 50ms}
+      evpipe: {plugin: internal, interval: 1h}
+    sinks:
+      out: {plugin: print, from: apps, format: json, path: /dev/null}
+      own: {plugin: print, from: evpipe, format: json}
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.programs = self.folder / "programs"
+        self.programs.mkdir()
+
+    def apps(self):
+        return self.stats()["nodes"][0]
+
+    def test_all_are_told_and_counted(self):
+        servers = [self.server(name="programs/one"), self.server(name="programs/two")]
+        process = self.evpipe(self.PIPELINE % (self.socket, self.programs))
+        self.wait_err(process, "listening")
+        size = harness.OWN_LOG.stat().st_size
+        harness.wait_for("both streams", lambda: self.apps()["in"]["bytes"] == 2 * size)
+        self.assertEqual((self.apps()["connected"], self.apps()["controllable"]), (2, True))
+        self.assertEqual(self.ctl("census", "--source", "apps"), (0, "queued for 2 of 2 open streams\n", ""))
+        self.wait_recorded([command(5)] * 2)
+        self.wait_err(process, r"info apps\[.*/one.sock\] .*command eventlog-socket 5 sent")
+        servers[0].stop()
+        harness.wait_for("one alone", lambda: self.apps()["connected"] == 1)
+        self.assertEqual(self.ctl("start-heap"), (0, "queued for 1 of 1 open streams\n", ""))
+        self.wait_recorded([command(5)] * 2 + [command(3)])
+        self.assertEqual(process.stop(), 0, process.err())
+        self.check_sound(process)
+        items = [item for item in harness.json_lines(process.out()) if item["name"] == "evpipe_node_items_total"]
+        last = [item["value"] for item in items if (item["labels"]["node"], item["labels"]["direction"]) == ("apps", "in")]
+        self.assertEqual(last[-1], 2 * size)
+
+
 class Clients(Control):
     def test_statistics(self):
         process = self.begin(self.server("--now"))

@@ -85,10 +85,10 @@ class Internal(harness.Case):
             self.assertEqual(found, page[name][3], name)
 
     def test_a_short_run_ends_with_its_totals(self):
-        """Also with an interval of an hour: a first round, and a last one when all is written."""
+        """Also with an interval of an hour: a last round when all is written, and a first one if the run was not over before it."""
         begin = time.time()
         found, items = self.run_file()
-        self.assertEqual(len(found), 2)
+        self.assertIn(len(found), (1, 2))
         last = found[-1]
         site = {"site": "here"}
         self.assertEqual(last.get("evpipe_node_items_total", node="log", direction="out", signal="events", **site), 28209)

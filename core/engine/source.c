@@ -1,13 +1,7 @@
-#include "engine/source.h"
-#include "engine/command_sender.h"
 #include "engine/engine_state.h"
 #include "engine/graph.h"
-#include "engine/intake.h"
-#include "engine/lane.h"
-#include "engine/out.h"
-#include "engine/silence.h"
+#include "engine/source_state.h"
 #include "engine/time.h"
-#include "eventlog/prologue.h"
 #include <evpipe/events.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -16,40 +10,6 @@
 #define LASTED NS_PER_S
 /* How often a source looks whether it was silent since it looked last. */
 #define REST_INTERVAL NS_PER_S
-
-enum source_state {
-  SOURCE_WAITING, /* until retry_at, then connects */
-  SOURCE_CONNECTING, /* its fd will become readable or writable */
-  SOURCE_OPEN,
-  SOURCE_ENDING, /* the stream is over; its flow ends */
-  SOURCE_DONE
-};
-
-struct source {
-  struct node *node;
-  const struct evp_plugin *plugin;
-  struct evp_ctx *ctx;
-  enum source_state state;
-  bool started, stopping, let_go;
-  bool interrupted; /* its producer was asked to end: wherever that leaves the stream is no fault of the input */
-  int fd; /* -1: always ready, or not connected */
-  uint64_t connections; /* calls of connect() */
-  bool connected; /* disconnect() is owed */
-  bool open; /* counted as connected */
-  uint64_t retry_at, retry_delay; /* monotonic; the next delay */
-  struct intake intake; /* the stream that is open, if any */
-  bool blocked; /* waits for room in a queue, or for held-back events to go out */
-  bool input_over; /* no more bytes of this connection; then the rest in the slab ends with the stream */
-  bool empty; /* the last connection gave no byte, or there was none */
-  bool active; /* bytes came since it was looked at last */
-  uint64_t rest_at; /* when that is; UINT64_MAX: it has no memory to let go of */
-  bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
-  bool prologue_wanted, secrets_wanted, census_wanted;
-  struct command_sender sender;
-  struct silence silence;
-  struct seat seat;
-  atomic_bool path_gone, try_now; /* said by the main thread */
-};
 
 struct source *source_new(struct node *node, struct evp_ctx *ctx)
 {
@@ -116,160 +76,19 @@ bool source_is_blocked(const struct source *source)
   return source->blocked;
 }
 
-static const struct source_settings *settings_of(const struct source *source)
+const struct source_settings *source_settings(const struct source *source)
 {
   return instance_settings(source->ctx);
 }
 
-/* Its time is now: it was not recorded. */
-static bool is_live(const struct source *source)
+bool source_is_live(const struct source *source)
 {
   return source_has_items(source) || !source->ctx->recorded;
 }
 
-/* A program that may go away and come again: worth a word when it does, and left in peace for a while before the next
-   attempt. What waits at the other end of a pipe is live, too, but does neither. */
-static bool comes_and_goes(const struct source *source)
+bool source_comes_and_goes(const struct source *source)
 {
-  return is_live(source) && !source->ctx->can_wait;
-}
-
-static void disconnect(struct source *source)
-{
-  lane_forget_fd(source);
-  if (source->connected && source->plugin->disconnect) source->plugin->disconnect(source->ctx->self);
-  if (source->open) atomic_fetch_sub_explicit(&source->node->statistics.connected, 1, memory_order_relaxed);
-  source->connected = source->open = false;
-  source->fd = -1;
-}
-
-static void become_done(struct source *source)
-{
-  disconnect(source);
-  source->state = SOURCE_DONE;
-  source->blocked = false;
-  if (source_leaves(source)) return;
-  atomic_store(&source->node->source_done, true);
-  engine_wake(source->node->engine);
-}
-
-/* One program of many is left out; the only one is the node's failure. */
-static void fail(struct source *source, const char *what)
-{
-  if (source_leaves(source)) {
-    statistics_add(&source->node->statistics.errors, 1);
-    instance_log(source->ctx, LOG_LEVEL_ERROR, "failed in %s; it is left out", what);
-    engine_status(source->node->engine, STATUS_NODE_FAILED);
-  } else {
-    node_fail(source->node, what);
-  }
-}
-
-/* ----------------------------------------------------------------------------------------------------- streams */
-
-static struct evp_stream *new_stream(struct source *source)
-{
-  bool items = source_has_items(source);
-  struct evp_stream *stream = stream_new(
-    source->node->config->name, &settings_of(source)->labels, is_live(source), !items && source->ctx->can_wait);
-  if (stream && source->ctx->instance) stream->instance = pipeline_instance_ref(source->ctx->instance);
-  if (!stream || items) return stream;
-  bool prologue = source->prologue_wanted, secrets = source->secrets_wanted;
-  if (prologue)
-    stream->prologue = prologue_new(settings_of(source)->prologue.max_memory, settings_of(source)->prologue.max_size);
-  if (settings_of(source)->controllable) stream->commands = command_queue_new(source->ctx, source);
-  bool events = source->node->demands_events;
-  struct eventlog_settings wanted = {.wanted = events ? &source->node->demand : NULL,
-    .prologue = stream->prologue,
-    .secrets = secrets,
-    .walk = events || prologue || secrets};
-  bool complete = (stream->prologue || !prologue) && (stream->commands || !settings_of(source)->controllable);
-  if (complete) stream->eventlog = eventlog_new(&wanted);
-  if (stream->eventlog) return stream;
-  evp_stream_unref(stream);
-  return NULL;
-}
-
-static bool begin_stream(struct source *source)
-{
-  struct evp_stream *stream = new_stream(source);
-  source->silence = (struct silence){.connected = source->silence.connected};
-  if (source->intake.restart) source->silence.connected = time_monotonic();
-  if (stream && intake_begin(&source->intake, stream, source->ctx->modified)) return true;
-  fail(source, "the begin of a stream");
-  become_done(source);
-  return false;
-}
-
-/* -------------------------------------------------------------------------------------------------- connection */
-
-static void wait_before_retry(struct source *source)
-{
-  const struct source_settings *settings = settings_of(source);
-  if (source->retry_delay < settings->reconnect.initial) source->retry_delay = settings->reconnect.initial;
-  source->state = SOURCE_WAITING;
-  source->retry_at = time_monotonic() + source->retry_delay;
-  source->retry_delay *= 2;
-  if (source->retry_delay > settings->reconnect.max) source->retry_delay = settings->reconnect.max;
-  if (!comes_and_goes(source)) source->retry_at = 0;
-}
-
-static void become_open(struct source *source, int fd)
-{
-  source->fd = fd;
-  source->connected = source->open = true;
-  statistics_add(&source->node->statistics.connected, 1);
-  source->state = SOURCE_OPEN;
-  source->input_over = source->empty = false;
-  source->intake.reader.used = source->intake.reader.parsed = source->intake.reader.sent = 0;
-  reader_free(&source->intake.reader);
-  source->silence = (struct silence){.connected = time_monotonic()};
-  statistics_add(&source->node->statistics.connects, 1);
-  bool is_news = comes_and_goes(source);
-  if (is_news) atomic_store(&source->node->engine->live, true);
-  instance_log(source->ctx, is_news ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "connected");
-}
-
-/* It will never come again. If what it gave was damaged, that was the input's fault and not a live stream's fate. */
-static void end_by_itself(struct source *source)
-{
-  if (source->empty && !source->stopping && !source->interrupted) {
-    instance_log(source->ctx, LOG_LEVEL_ERROR, "empty: no eventlog header");
-    source->damaged = true;
-  }
-  if (source->damaged) engine_status(source->node->engine, STATUS_INPUT_DAMAGED);
-  become_done(source);
-}
-
-static void connect_source(struct source *source)
-{
-  int fd = source->fd;
-  source->ctx->can_wait = source->ctx->recorded = false;
-  source->ctx->modified = 0;
-  source->connections++;
-  lane_forget_fd(source);
-  enum evp_status status = source->plugin->connect(source->ctx->self, &fd);
-  switch (status) {
-  case EVP_OK:
-    become_open(source, fd);
-    break;
-  case EVP_END:
-    end_by_itself(source);
-    break;
-  case EVP_AGAIN:
-    source->fd = fd;
-    if (fd >= 0)
-      source->state = SOURCE_CONNECTING;
-    else
-      wait_before_retry(source);
-    break;
-  case EVP_REJECT:
-  case EVP_ERROR:
-  default:
-    statistics_add(&source->node->statistics.errors, 1);
-    source->fd = -1;
-    wait_before_retry(source);
-  }
+  return source_is_live(source) && !source->ctx->can_wait;
 }
 
 /* ------------------------------------------------------------------------------------------------------ reading */
@@ -280,8 +99,8 @@ static void end_input(struct source *source, bool failed)
   source->input_over = true;
   if (source->intake.flow) return;
   source->empty = !failed;
-  disconnect(source);
-  wait_before_retry(source);
+  source_disconnect(source);
+  source_wait(source);
 }
 
 static void decode(struct source *source, uint64_t begin, bool finish)
@@ -295,15 +114,15 @@ static void read_some(struct source *source)
   uint64_t begin = time_monotonic();
   struct reader *reader = &source->intake.reader;
   if (!reader_make_room(reader)) {
-    fail(source, "reading (no memory)");
-    become_done(source);
+    source_fail(source, "reading (no memory)");
+    source_become_done(source);
     return;
   }
   size_t size = reader_room(reader);
   enum evp_status status = source->plugin->read(source->ctx->self, reader->slab->data + reader->used, &size);
   switch (status) {
   case EVP_OK:
-    if (!source->intake.flow && !begin_stream(source)) return;
+    if (!source->intake.flow && !source_begin_stream(source)) return;
     source->active = true;
     intake_take(&source->intake, size);
     statistics_add(&source->node->statistics.in[signal_index(EVP_BYTES)], size);
@@ -346,18 +165,18 @@ static void after_stream(struct source *source)
   bool restart = source->intake.restart;
   /* A connection that lasted begins the delays anew; one that is cut at once, again and again, does not. */
   if (time_monotonic() - source->silence.connected >= LASTED)
-    source->retry_delay = settings_of(source)->reconnect.initial;
+    source->retry_delay = source_settings(source)->reconnect.initial;
   flow_free(source->intake.flow);
   source->intake.flow = NULL;
   if (source->stopping) {
-    become_done(source);
+    source_become_done(source);
   } else if (restart) {
     source->state = SOURCE_OPEN;
-    if (begin_stream(source)) intake_decode(&source->intake, false);
+    if (source_begin_stream(source)) intake_decode(&source->intake, false);
   } else {
-    disconnect(source);
+    source_disconnect(source);
     reader_free(&source->intake.reader);
-    wait_before_retry(source);
+    source_wait(source);
   }
 }
 
@@ -380,67 +199,10 @@ static void turn_open(struct source *source, bool readable)
   } else if (source->intake.flow && (source->intake.restart || source->input_over || source->stopping)) {
     begin_ending(source);
   } else if (source->stopping) {
-    become_done(source);
+    source_become_done(source);
   } else if (readable || source->fd < 0) {
     read_some(source);
   }
-}
-
-/* ---------------------------------------------------------------------------------------------- a source of items */
-
-/* `input_over`: it said itself that nothing more comes. */
-static void after_items(struct source *source, enum evp_status status, const char *what)
-{
-  if (status == EVP_END)
-    source->stopping = source->input_over = true;
-  else if (status != EVP_OK)
-    node_fail(source->node, what);
-}
-
-static void emit_items(struct source *source)
-{
-  enum evp_status status = source->plugin->emit(source->ctx->self, flow_source_out(source->intake.flow));
-  flow_source_items(source->intake.flow);
-  after_items(source, status, "emit");
-}
-
-/* Told to stop, it emits once more: totals, when all else is at rest. */
-static void end_items(struct source *source)
-{
-  bool last = !source->input_over && !atomic_load(&source->node->failed);
-  source->input_over = true;
-  if (last) emit_items(source);
-  source->blocked = !flow_end(source->intake.flow);
-  if (source->blocked) return;
-  flow_free(source->intake.flow);
-  source->intake.flow = NULL;
-  become_done(source);
-}
-
-/* While the others end, it waits for the last call. */
-static bool items_are_due(const struct source *source, uint64_t now)
-{
-  return source->ctx->tick_every && now >= source->ctx->tick_next && !atomic_load(&source->node->engine->stop_requests);
-}
-
-static void turn_items(struct source *source, bool readable)
-{
-  struct evp_ctx *ctx = source->ctx;
-  if (!source->intake.flow) {
-    if (!begin_stream(source)) return;
-    flow_exact_clock(source->intake.flow, 0); /* its items bring Unix times */
-    source->state = SOURCE_OPEN;
-  }
-  source->let_go = source->let_go || atomic_load(&source->path_gone);
-  if (source->stopping || source->let_go || atomic_load(&source->node->failed)) {
-    end_items(source);
-    return;
-  }
-  if (readable && source->plugin->ready) after_items(source, source->plugin->ready(ctx->self), "ready");
-  uint64_t now = time_monotonic();
-  if (source->stopping || !items_are_due(source, now)) return;
-  ctx->tick_next = now + ctx->tick_every;
-  emit_items(source);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- turns */
@@ -458,7 +220,7 @@ static struct silence_facts facts_of(const struct source *source)
 
 static bool may_be_silent(const struct source *source)
 {
-  return source->state == SOURCE_OPEN && !source_has_items(source) && is_live(source);
+  return source->state == SOURCE_OPEN && !source_has_items(source) && source_is_live(source);
 }
 
 /* A silent stream needs nothing to read and decode into: of many, only those that say something have that. */
@@ -490,15 +252,15 @@ static void turn_waiting(struct source *source)
   bool due = time_monotonic() >= source->retry_at;
   source->let_go = due && atomic_load(&source->path_gone);
   if (source->stopping || source->let_go)
-    become_done(source);
+    source_become_done(source);
   else if (due)
-    connect_source(source);
+    source_connect(source);
 }
 
 static void turn(struct source *source, bool readable)
 {
   if (source->state != SOURCE_DONE && source_has_items(source)) {
-    turn_items(source, readable);
+    source_turn_items(source, readable);
     return;
   }
   switch (source->state) {
@@ -508,9 +270,9 @@ static void turn(struct source *source, bool readable)
   case SOURCE_CONNECTING:
     if (source->stopping) {
       source->connected = true;
-      become_done(source);
+      source_become_done(source);
     } else if (readable) {
-      connect_source(source);
+      source_connect(source);
     }
     break;
   case SOURCE_OPEN:
@@ -550,11 +312,7 @@ int source_fd(const struct source *source, uint32_t *events, uint64_t *connectio
 static uint64_t read_deadline(const struct source *source)
 {
   if (source->state == SOURCE_DONE || source->blocked) return UINT64_MAX;
-  if (source_has_items(source)) {
-    if (!source->intake.flow || source->stopping || source->let_go || atomic_load(&source->node->failed)) return 0;
-    bool ticks = source->ctx->tick_every && !atomic_load(&source->node->engine->stop_requests);
-    return ticks ? source->ctx->tick_next : UINT64_MAX;
-  }
+  if (source_has_items(source)) return source_items_deadline(source);
   if (source->state == SOURCE_WAITING) return source->retry_at;
   if (source->state == SOURCE_ENDING || source->stopping) return 0;
   if (source->state == SOURCE_CONNECTING) return UINT64_MAX;
@@ -616,7 +374,7 @@ static bool learn_wants(struct source *source)
 bool source_start(struct source *source)
 {
   if (!learn_wants(source) || (source->plugin->start && source->plugin->start(source->ctx->self) != EVP_OK)) {
-    fail(source, "start");
+    source_fail(source, "start");
     return false;
   }
   source->started = true;
@@ -626,7 +384,7 @@ bool source_start(struct source *source)
 void source_free(struct source *source)
 {
   if (!source) return;
-  disconnect(source);
+  source_disconnect(source);
   intake_free(&source->intake);
   if (source->started && source->plugin->stop) source->plugin->stop(source->ctx->self);
   instance_destroy(source->ctx);

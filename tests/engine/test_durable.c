@@ -1,9 +1,11 @@
 /* The outbox with a spool, over several lives: what one leaves, the next one delivers, in order, under the same ids. */
 #include "check_main.h"
 #include "engine/outbox.h"
+#include "engine/spool.h"
 #include "engine/time.h"
 #include "harness.h"
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +184,40 @@ START_TEST(what_is_left_is_delivered_by_the_next_life)
   for (unsigned i = 1; i < 4; i++) ck_assert_uint_gt(back_end.got[i].id, back_end.got[i - 1].id);
   ck_assert_uint_eq(statistics_get(&statistics()->spool_items), 0);
   check_sum(5);
+  end_life();
+}
+END_TEST
+
+/* What an earlier process left an hour ago waits for an hour. */
+START_TEST(the_oldest_is_known_over_a_restart)
+{
+  const int64_t hour = 3600 * (int64_t)NS_PER_S, minute = hour / 60;
+  char error[SPOOL_ERROR_MAX];
+  begin_life(NULL, 0, EVP_AGAIN);
+  const struct spool_options options = {spool_path, 4 << 20, "test", harness.plugin.message_format};
+  struct spool *spool = spool_open(&options, error);
+  ck_assert_msg(spool, "%s", error);
+  const struct evp_message old = {
+    .data = (const uint8_t *)"a", .size = 1, .id = (uint64_t)(time_unix() - hour), .items = 1};
+  ck_assert_int_eq(spool_put(spool, &old), SPOOL_OK);
+  spool_close(spool);
+  ck_assert_uint_eq(atomic_load(&statistics()->messages), 0);
+  ck_assert(outbox_start(outbox));
+  ck_assert(put('b', 2));
+  int64_t age = (int64_t)time_monotonic() - atomic_load(&statistics()->messages_since);
+  ck_assert_msg(hour - minute < age && age < hour + minute, "%" PRId64, age);
+  ck_assert_uint_eq(atomic_load(&statistics()->messages), 2);
+  ck_assert_uint_eq(statistics_get(&statistics()->message_bytes), 0); /* in memory there is nothing of it */
+  outbox_abandon(outbox);
+  end_outbox();
+  end_life();
+
+  begin_life(NULL, 0, EVP_OK);
+  ck_assert(outbox_start(outbox));
+  outbox_close(outbox);
+  end_outbox();
+  check_got("ab");
+  ck_assert_uint_eq(atomic_load(&statistics()->messages), 0);
   end_life();
 }
 END_TEST
@@ -410,6 +446,7 @@ int main(void)
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, what_is_left_is_delivered_by_the_next_life);
+  tcase_add_test(tests, the_oldest_is_known_over_a_restart);
   tcase_add_test(tests, progress_is_kept);
   tcase_add_test(tests, a_failed_delivery_keeps_the_spool);
   tcase_add_test(tests, a_full_spool_lets_the_sink_wait);

@@ -24,7 +24,7 @@ struct command_queue {
 uint8_t command_built_in(const char *word)
 {
   static const char *const words[] = {"start-profile", "stop-profile", "start-heap", "stop-heap", "census"};
-  for (uint8_t i = 0; i < sizeof words / sizeof *words; i++)
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strcmp(words[i], word)) return (uint8_t)(i + 1);
   return 0;
 }

@@ -198,14 +198,14 @@ static void remember_directory(struct scan *scan, int wd, const char *path, size
     return;
   }
   struct watched_directory *larger = realloc(watch->directories, (watch->n_directories + 1) * sizeof *larger);
-  char *copy = strdup(path);
-  if (larger) watch->directories = larger;
-  if (larger && copy) {
-    larger[watch->n_directories++] = (struct watched_directory){wd, copy, level, true};
-    return;
+  if (larger) {
+    watch->directories = larger;
+    larger[watch->n_directories] = (struct watched_directory){wd, strdup(path), level, true};
   }
-  free(copy);
-  scan->blind = true;
+  if (larger && larger[watch->n_directories].path)
+    watch->n_directories++;
+  else
+    scan->blind = true;
 }
 
 /* Before it is read: what comes in between makes an event. */

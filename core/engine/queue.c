@@ -1,5 +1,6 @@
 #include "engine/queue.h"
 #include "engine/engine_state.h"
+#include "engine/stream.h"
 #include "engine/time.h"
 #include "log.h"
 #include <errno.h>
@@ -10,11 +11,12 @@
 
 /* When a sink that sleeps is woken although the source has more at once: a wake costs two switches of context. */
 enum { MUCH = 1024 * 1024 };
+enum { HINTS = 64 };
 #define LONG (2 * (uint64_t)NS_PER_MS)
 
 struct slot {
   enum entry_type type; /* ENTRY_NONE: dropped meanwhile */
-  bool first; /* BATCH: the first of its group */
+  bool first, last; /* BATCH: of its group */
   uint64_t group;
   const struct evp_stream *stream;
   struct view *view;
@@ -37,6 +39,12 @@ struct open_group {
   bool cut; /* its begin was dropped: the rest follows */
 };
 
+/* No group of this stream begins before this position: what a sink that stands still holds is not looked through again for
+   each batch that is dropped. */
+struct hint {
+  uint64_t stream, position;
+};
+
 struct queue {
   struct node *sink;
   uint64_t limit;
@@ -44,7 +52,9 @@ struct queue {
   pthread_mutex_t lock;
   struct slot *slots; /* a ring; its room is a power of two */
   size_t room, head, n;
+  uint64_t popped; /* slots in all: the position of the first of the n */
   size_t n_dropped; /* slots among the n that are empty */
+  struct hint hints[HINTS]; /* by the stream's id; good until the slots move */
   uint64_t bytes;
   struct loss *losses;
   size_t n_losses;
@@ -216,21 +226,34 @@ static void close_ranks(struct queue *queue)
   for (size_t i = kept; i < queue->n; i++) *slot_at(queue, i) = (struct slot){.type = ENTRY_NONE};
   queue->n = kept;
   queue->n_dropped = 0;
+  memset(queue->hints, 0, sizeof queue->hints);
+}
+
+/* The oldest slot at which a group of this stream begins; queue->n: there is none. */
+static size_t oldest_group(struct queue *queue, const struct evp_stream *stream)
+{
+  struct hint *hint = &queue->hints[stream->id % HINTS];
+  size_t i =
+    hint->stream == stream->id && hint->position > queue->popped ? (size_t)(hint->position - queue->popped) : 0;
+  for (; i < queue->n; i++) {
+    const struct slot *slot = slot_at(queue, i);
+    if (slot->type == ENTRY_BATCH && slot->stream == stream && slot->first) break;
+  }
+  *hint = (struct hint){stream->id, queue->popped + i};
+  return i;
 }
 
 /* Drops the oldest group of this stream that is still here as a whole. False: there is none. */
 static bool drop_oldest(struct queue *queue, const struct evp_stream *stream)
 {
-  size_t i = 0;
-  for (; i < queue->n; i++) {
-    struct slot *slot = slot_at(queue, i);
-    if (slot->type == ENTRY_BATCH && slot->stream == stream && slot->first) break;
-  }
+  size_t i = oldest_group(queue, stream);
   if (i == queue->n) return false;
   uint64_t group = slot_at(queue, i)->group;
-  for (; i < queue->n; i++) {
+  for (bool last = false; i < queue->n && !last; i++) {
     struct slot *slot = slot_at(queue, i);
-    if (slot->type == ENTRY_BATCH && slot->group == group) drop_slot(queue, slot);
+    if (slot->type != ENTRY_BATCH || slot->group != group) continue;
+    last = slot->last;
+    drop_slot(queue, slot);
   }
   for (size_t k = 0; k < queue->n_open; k++)
     if (queue->open[k].id == group) queue->open[k].cut = true;
@@ -327,9 +350,11 @@ static void enqueue(struct queue *queue, struct view *view)
   bool kept = make_room(queue, view);
   struct open_group *group = find_open(queue, batch);
   uint64_t id = group ? group->id : ++queue->last_group;
+  bool more = batch->flags & EVP_BATCH_MORE;
   if (kept) {
     struct slot slot = {.type = ENTRY_BATCH,
       .first = !group,
+      .last = !more,
       .group = id,
       .stream = batch->stream,
       .view = view,
@@ -344,7 +369,6 @@ static void enqueue(struct queue *queue, struct view *view)
   } else {
     lose(queue, batch, "queue_full");
   }
-  bool more = batch->flags & EVP_BATCH_MORE;
   if (group && !more) close_group(queue, group);
   if (!group && more) open_group(queue, batch, id, !kept);
   atomic_store_explicit(&queue->sink->statistics.queue_bytes, queue->bytes, memory_order_relaxed);
@@ -417,6 +441,7 @@ static void forget_head(struct queue *queue)
 {
   *slot_at(queue, 0) = (struct slot){.type = ENTRY_NONE};
   queue->head = (queue->head + 1) & (queue->room - 1);
+  queue->popped++;
   queue->n--;
 }
 

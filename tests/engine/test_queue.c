@@ -115,6 +115,61 @@ START_TEST(drops_of_its_own_stream_only)
 }
 END_TEST
 
+/* What should wait, batch by batch: each has a number of its own as its items. */
+enum { MODEL_STREAMS = 3, MODEL_STEPS = 20000, MODEL_CHARGE = 10, MODEL_ROOM = 100 };
+struct model {
+  uint32_t stream[MODEL_ROOM], items[MODEL_ROOM];
+  size_t n;
+};
+
+static void model_remove(struct model *model, size_t index)
+{
+  model->n--;
+  for (size_t i = index; i < model->n; i++) {
+    model->stream[i] = model->stream[i + 1];
+    model->items[i] = model->items[i + 1];
+  }
+}
+
+static void model_push(struct model *model, uint32_t stream, uint32_t items)
+{
+  size_t oldest = 0;
+  while (oldest < model->n && model->stream[oldest] != stream) oldest++;
+  if (model->n == MODEL_ROOM && oldest == model->n) return; /* it has nothing here to make room with */
+  if (model->n == MODEL_ROOM) model_remove(model, oldest);
+  model->stream[model->n] = stream;
+  model->items[model->n++] = items;
+}
+
+/* Streams of which now this and now that one floods a sink that stands still for long. */
+START_TEST(drops_the_oldest_of_each_stream_whatever_came_before)
+{
+  struct evp_stream *streams[MODEL_STREAMS];
+  struct model model = {.n = 0};
+  uint32_t flooding = 0, random = 1;
+  for (uint32_t i = 0; i < MODEL_STREAMS; i++) streams[i] = harness_stream(&harness, false);
+  for (uint32_t step = 0; step < MODEL_STEPS; step++) {
+    random = random * 1664525 + 1013904223;
+    if ((random >> 16) % 300 == 0) flooding = random % MODEL_STREAMS;
+    uint32_t stream = (random >> 8) % 4 ? flooding : (random >> 16) % MODEL_STREAMS, items = 1 + step % 50;
+    push_metrics(streams[stream], items, 0, MODEL_CHARGE);
+    model_push(&model, stream, items);
+    for (uint32_t pops = (random >> 20) % 1000 ? 0 : (random >> 10) % MODEL_ROOM; pops && model.n; pops--) {
+      uint32_t got = 0;
+      while (pop(&got).type == ENTRY_GAP) {}
+      ck_assert_uint_eq(got, model.items[0]);
+      model_remove(&model, 0);
+    }
+  }
+  for (; model.n; model_remove(&model, 0)) {
+    uint32_t got = 0;
+    while (pop(&got).type == ENTRY_GAP) {}
+    ck_assert_uint_eq(got, model.items[0]);
+  }
+  for (uint32_t i = 0; i < MODEL_STREAMS; i++) evp_stream_unref(streams[i]);
+}
+END_TEST
+
 START_TEST(never_cuts_a_group)
 {
   push_metrics(live, 1, EVP_BATCH_MORE, 300);
@@ -254,6 +309,7 @@ int main(void)
   tcase_add_test(tests, drops_the_oldest_and_tells_the_gap);
   tcase_add_test(tests, drops_the_newest_if_asked_to);
   tcase_add_test(tests, drops_of_its_own_stream_only);
+  tcase_add_test(tests, drops_the_oldest_of_each_stream_whatever_came_before);
   tcase_add_test(tests, never_cuts_a_group);
   tcase_add_test(tests, drops_the_rest_of_a_group_whose_begin_was_dropped);
   tcase_add_test(tests, keeps_the_rest_of_a_group_whose_begin_was_taken);

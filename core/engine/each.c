@@ -106,6 +106,13 @@ static bool is_same(const struct identity *a, const struct identity *b)
   return a->device == b->device && a->inode == b->inode && a->made_s == b->made_s && a->made_ns == b->made_ns;
 }
 
+/* Under the path lies what is not what its source was made for. */
+static bool is_another(const struct entry *entry)
+{
+  struct identity now = identify(entry->path);
+  return now.inode && !is_same(&now, &entry->identity);
+}
+
 static struct lane *emptiest_lane(const struct engine *engine)
 {
   struct lane *emptiest = &engine->lanes[0];
@@ -170,9 +177,8 @@ static void still_there(struct each *each, struct entry *entry, bool made)
   if (entry->source) {
     if (!entry->there) source_path_is(entry->source, true);
     if (made || !entry->there) source_try_now(entry->source);
-  } else if (made) {
-    struct identity now = identify(entry->path);
-    if (!is_same(&now, &entry->identity)) begin(each, entry);
+  } else if (made && is_another(entry)) {
+    begin(each, entry);
   }
   entry->there = true;
 }
@@ -282,7 +288,7 @@ void each_take_back(struct each *each, struct source *source)
   source_free(source);
   entry->source = NULL;
   each->n_sources--;
-  if (entry->there && let_go) begin(each, entry); /* it came back just then */
+  if (entry->there && (let_go || is_another(entry))) begin(each, entry); /* it came back, or was replaced, meanwhile */
   if (entry->there) return;
   free(entry->path);
   size_t index = (size_t)(entry - each->entries.items);

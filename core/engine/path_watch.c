@@ -202,10 +202,12 @@ static void remember_directory(struct scan *scan, int wd, const char *path, size
     watch->directories = larger;
     larger[watch->n_directories] = (struct watched_directory){wd, strdup(path), level, true};
   }
-  if (larger && larger[watch->n_directories].path)
-    watch->n_directories++;
-  else
+  if (!larger || !larger[watch->n_directories].path) {
     scan->blind = true;
+    return;
+  }
+  watch->n_directories++;
+  if (watch->earliest) watch->all_made = true; /* not the first scan: it may have another's name, with other files */
 }
 
 /* Before it is read: what comes in between makes an event. */

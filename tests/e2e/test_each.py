@@ -293,6 +293,31 @@ class Files(Case):
         self.stop(process)
         self.assertEqual(process.err().count("one.eventlog: a source"), 1)
 
+    def test_replaced_while_it_is_read(self):
+        """What lies under the name when the first is over is another file, and is read, too."""
+        self.run.mkdir()
+        harness.shutil.copy(harness.OWN_LOG, self.run / "one.eventlog")
+        process = self.each(self.run / "*.eventlog", "pace: 8x,", FILES)
+        self.wait_err(process, "connected")
+        harness.shutil.copy(LOG, self.run / "one.part")
+        (self.run / "one.part").rename(self.run / "one.eventlog")
+        harness.wait_for(process.err, lambda: process.err().count("stream ended") == 2)
+        self.stop(process)
+        self.assertIn(f"stream ended: {LOG.stat().st_size} bytes", process.err())
+
+    def test_its_directory_is_made_anew(self):
+        """So fast that nobody saw it gone: the file in it is another all the same."""
+        self.run.mkdir()
+        (self.folder / "next").mkdir()
+        for folder in (self.run, self.folder / "next"):
+            harness.shutil.copy(LOG, folder / "one.eventlog")
+        process = self.each(self.run / "*.eventlog", "", FILES)
+        harness.wait_for(process.err, lambda: "eventlog: over" in process.err())
+        self.run.rename(self.folder / "last")
+        (self.folder / "next").rename(self.run)
+        harness.wait_for(process.err, lambda: process.err().count("stream ended") == 2)
+        self.stop(process)
+
     def test_a_followed_file_is_let_go_when_it_is_removed(self):
         self.run.mkdir()
         harness.shutil.copy(LOG, self.run / "one.eventlog")

@@ -16,12 +16,13 @@ static bool take_stdin(const struct program_place *place)
   return nothing >= 0 && dup2(nothing, STDIN_FILENO) == STDIN_FILENO;
 }
 
-/* evpipe blocks the signals that end it, and ignores SIGPIPE. */
+/* evpipe blocks the signals that end it, and ignores SIGPIPE and SIGXFSZ. */
 static void restore_signals(void)
 {
   sigset_t none;
   sigemptyset(&none);
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGXFSZ, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

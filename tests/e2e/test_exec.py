@@ -96,10 +96,10 @@ class ExecCase(harness.Case):
         return out
 
     def keeper(self, process):
-        """The pid of the keeper, a child of evpipe."""
+        """The pid of evpipe's keeper: nobody's child, and so ours."""
         def find():
-            for pid in pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "evpipe-keeper\n":
+            for pid in pathlib.Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "evpipe-keeper\n" and not gone(int(pid)):
                     return int(pid)
             return None
         pid = harness.wait_for("a keeper", find)
@@ -411,6 +411,21 @@ class Stopping(ExecCase):
         self.assertEqual(os.getpgid(known["pid"]), known["group"])
         self.assertNotEqual(os.getpgid(keeper), known["group"])
         self.check_it_finishes_alone(process, keeper)
+
+    def test_no_zombie_is_kept_while_the_pipeline_goes_on(self):
+        config = f"""
+            sources:
+              app: {{plugin: exec, command: {self.fake("open", f"write={LOG}", "exit=0")}}}
+              late: {{plugin: socket, unix: {self.folder}/late.sock}}
+            sinks:
+              out: {{plugin: print, from: [app, late], format: json, path: "{self.out}"}}
+        """
+        process = self.evpipe(config, environment={"XDG_RUNTIME_DIR": str(self.runtime)})
+        self.wait_err(process, "ended with status 0")
+        children = lambda: pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        harness.wait_for(lambda: f"no child, not {children()}", lambda: not children())
+        self.assertEqual(process.stop(), 0, process.err())
+        self.check_nothing_left()
 
     def test_the_keeper_holds_nothing_of_evpipes(self):
         process = self.begin(self.ignoring())

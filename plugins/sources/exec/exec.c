@@ -181,7 +181,7 @@ static void exec_stop(void *self)
         name_of(source), pid);
   }
   let_go(source);
-  if (program_has_ended(&source->program)) keeper_reap(&source->keeper);
+  keeper_forget(&source->keeper, program_has_ended(&source->program));
 }
 
 static void exec_destroy(void *self)

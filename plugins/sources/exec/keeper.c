@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* It ends within a millisecond, unless a child of the program holds the FIFO. */
-enum { REAP_MS = 200 };
+enum { END_MS = 200 };
 
 /* A message of one byte with a descriptor beside it. */
 union control_room {
@@ -108,36 +108,47 @@ static _Noreturn void keep(struct fifo *fifo, int control)
 
 /* ---------------------------------------------------------------------------------------------------------- in evpipe */
 
+/* A child of a child that is over at once: init takes its end note, whenever that is. As a child of evpipe it would be a
+   zombie from the end of the program to that of the pipeline. */
+static bool fork_keeper(struct fifo *fifo, int control)
+{
+  int status;
+  pid_t between = fork();
+  if (!between) {
+    pid_t pid = _Fork();
+    if (!pid) keep(fifo, control);
+    _exit(pid < 0 ? errno : 0);
+  }
+  if (between < 0) return false;
+  while (waitpid(between, &status, 0) < 0 && errno == EINTR) {}
+  errno = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+  return !errno;
+}
+
 bool keeper_start(struct keeper *keeper, const struct fifo *fifo)
 {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return false;
   struct fifo its_own = *fifo;
-  keeper->pid = fork();
-  if (!keeper->pid) keep(&its_own, ends[1]);
+  bool started = fork_keeper(&its_own, ends[1]);
   int error = errno;
   close(ends[1]);
   keeper->control = ends[0];
-  if (keeper->pid > 0) return true;
-  keeper->pid = 0;
-  keeper_let_go(keeper);
+  if (!started) keeper_forget(keeper, false);
   errno = error;
-  return false;
+  return started;
 }
 
 void keeper_let_go(struct keeper *keeper)
 {
-  if (keeper->control >= 0) close(keeper->control);
-  keeper->control = -1;
+  if (keeper->control >= 0) shutdown(keeper->control, SHUT_WR);
 }
 
-void keeper_reap(struct keeper *keeper)
+void keeper_forget(struct keeper *keeper, bool wait)
 {
-  if (!keeper->pid) return;
-  int pidfd = (int)syscall(SYS_pidfd_open, keeper->pid, 0);
-  struct pollfd polled = {.fd = pidfd, .events = POLLIN};
-  if (pidfd >= 0) poll(&polled, 1, REAP_MS);
-  waitpid(keeper->pid, NULL, WNOHANG);
-  if (pidfd >= 0) close(pidfd);
-  keeper->pid = 0;
+  struct pollfd polled = {.fd = keeper->control, .events = POLLIN}; /* of its end of the socket; it never says a word */
+  if (keeper->control < 0) return;
+  if (wait) poll(&polled, 1, END_MS);
+  close(keeper->control);
+  keeper->control = -1;
 }

@@ -13,8 +13,7 @@
 #include <sys/types.h>
 
 struct keeper {
-  pid_t pid; /* 0: none */
-  int control; /* -1: let go */
+  int control; /* -1: none, or not ours any more */
 };
 
 bool keeper_start(struct keeper *, const struct fifo *); /* false, with errno */
@@ -22,7 +21,7 @@ bool keeper_start(struct keeper *, const struct fifo *); /* false, with errno */
 bool keeper_tell(const struct keeper *);
 /* From here on the keeper reads; when the program has ended, and nobody writes any more, it removes the FIFO and ends. */
 void keeper_let_go(struct keeper *);
-/* After that: takes its end note, waiting a moment for it if nothing keeps it. One that is still at it is left to init. */
-void keeper_reap(struct keeper *);
+/* After that: with `wait`, waits a moment for its end. It is no child of evpipe, which has nothing else to do with it. */
+void keeper_forget(struct keeper *, bool wait);
 
 #endif

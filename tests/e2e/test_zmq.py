@@ -436,6 +436,26 @@ class Connecting(ZmqCase):
             self.assertEqual(next(message.sequence for message in messages if message.publisher == publisher), 0)
         self.assertEqual([bytes(log.data) for log in subscriber.logs().values()], [data, data])
 
+    def test_somebody_else_is_there(self):
+        """Neither a file nor a socket that somebody listens on is taken away; one that was left behind is."""
+        path = self.folder / "fan.ipc"
+        path.write_text("mine")
+        for said in ("is there already, and is no socket", "somebody else listens on it"):
+            status, _, err = self.run_evpipe(harness.copies(PIPELINE, path=self.program.path, inputs="app", filters="", where=f"bind: {self.address}", more=""), name="second")
+            self.assertEqual(status, 1, err)
+            self.assertIn(said, err)
+            if path.is_file():
+                self.assertEqual(path.read_text(), "mine")
+                path.unlink()
+                first = self.begin()
+        first.kill()
+        self.assertTrue(path.is_socket())
+        self.program.forget()
+        third = self.begin(name="third")
+        self.subscribe(third, "bytes/")
+        self.finish(third)
+        self.assertFalse(path.exists())
+
     def test_connect(self):
         data = (harness.DATA / "ticky-966.eventlog").read_bytes()
         self.address = f"tcp://127.0.0.1:{harness.free_port()}"

@@ -77,19 +77,6 @@ static bool listen_on(struct listener *listener, int fd)
   return !listen(fd, WAITING) || fail(listener, strerror(errno));
 }
 
-/* Who is there already? NULL: nobody, a socket was left behind. */
-static const char *who_listens(const struct listener *listener)
-{
-  struct stat stat;
-  if (!lstat(listener->unix, &stat) && !S_ISSOCK(stat.st_mode)) return "is there already, and is no socket";
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return strerror(errno);
-  int error = connect(fd, (const struct sockaddr *)&listener->unix_address, listener->unix_size) ? errno : 0;
-  close(fd);
-  if (error == ECONNREFUSED || error == ENOENT) return NULL;
-  return "somebody else listens on it; give each relay a path of its own";
-}
-
 static bool bind_unix(struct listener *listener, int fd)
 {
   const struct sockaddr *address = (const struct sockaddr *)&listener->unix_address;
@@ -97,7 +84,7 @@ static bool bind_unix(struct listener *listener, int fd)
   if (fchmod(fd, listener->mode)) return fail(listener, strerror(errno));
   if (!bind(fd, address, listener->unix_size)) return true;
   if (errno != EADDRINUSE) return fail(listener, strerror(errno));
-  const char *who = is_file(listener) ? who_listens(listener) : "somebody else listens on it";
+  const char *who = is_file(listener) ? socket_file_taken(listener->unix) : "somebody else listens on it";
   if (who) return fail(listener, who);
   evp_info(listener->ctx, "%s: removed, a socket that nobody listens on", listener->unix);
   if (unlink(listener->unix) && errno != ENOENT) return fail(listener, strerror(errno));
@@ -106,24 +93,15 @@ static bool bind_unix(struct listener *listener, int fd)
 
 static bool open_unix(struct listener *listener)
 {
-  struct stat stat;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return fail(listener, strerror(errno));
-  if (!bind_unix(listener, fd)) {
-    close(fd);
-    return false;
-  }
-  if (is_file(listener)) {
-    if (chmod(listener->unix, listener->mode) || lstat(listener->unix, &stat)) {
-      fail(listener, strerror(errno));
-      close(fd);
-      return false;
-    }
-    listener->bound = true;
-    listener->device = stat.st_dev;
-    listener->inode = stat.st_ino;
-  }
-  return listen_on(listener, fd);
+  bool good = bind_unix(listener, fd);
+  if (good && is_file(listener))
+    good = (socket_file_bound(&listener->file, listener->unix) && !chmod(listener->unix, listener->mode)) ||
+           fail(listener, strerror(errno));
+  if (good) return listen_on(listener, fd);
+  close(fd);
+  return false;
 }
 
 /* False only if this address can not be had: one that the machine lacks (IPv6) is left out. */
@@ -161,11 +139,7 @@ bool listener_open(struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-  struct stat stat;
-  if (listener->bound && !lstat(listener->unix, &stat) && stat.st_dev == listener->device &&
-      stat.st_ino == listener->inode)
-    unlink(listener->unix);
-  listener->bound = false;
+  socket_file_remove(&listener->file);
   while (listener->n) close(listener->fds[--listener->n]);
 }
 

@@ -6,8 +6,8 @@
 #define EVPIPE_RELAY_LISTENER_H
 
 #include "socket_address.h"
+#include "socket_file.h"
 #include <evpipe.h>
-#include <sys/stat.h>
 
 #undef unix /* which gnu17 defines as 1; here it is the key of an option */
 
@@ -23,9 +23,7 @@ struct listener {
   struct tcp_address tcp_address;
   int fds[LISTENER_SOCKETS];
   unsigned n;
-  bool bound; /* there is a file of ours, and this is it */
-  dev_t device;
-  ino_t inode;
+  struct socket_file file;
 };
 
 /* Looks at the options `unix`, `tcp`, `allow_remote` and `mode`; false: one is wrong (said). */

@@ -63,22 +63,34 @@ static bool watch(struct outlet *outlet, void *socket)
   return !zmq_getsockopt(socket, ZMQ_FD, &fd, &size) && !epoll_ctl(outlet->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* As every socket in the file system that we make: for our own user. */
-static bool protect(const char *address)
+/* Where the socket's file will be; NULL: it has none. */
+static const char *file_of(const char *address)
 {
-  return strncmp(address, "ipc://", 6) || address[6] == '@' || !chmod(address + 6, S_IRUSR | S_IWUSR);
+  return strncmp(address, "ipc://", 6) || address[6] == '@' ? NULL : address + 6;
 }
 
-static bool attach(struct outlet *outlet)
+/* libzmq itself would delete whatever is there, and leave its own behind. */
+static const char *bind_file(struct outlet *outlet, const char *path)
 {
-  const char *address = outlet->settings->bind;
+  const char *taken = socket_file_taken(path);
+  if (taken) return taken;
+  bool good = !zmq_bind(outlet->socket, outlet->settings->bind) && socket_file_bound(&outlet->file, path) &&
+              !chmod(path, S_IRUSR | S_IWUSR); /* as every socket in the file system that we make: for our own user */
+  return good ? NULL : zmq_strerror(errno);
+}
+
+/* NULL, or what is wrong. */
+static const char *attach(struct outlet *outlet)
+{
+  const char *address = outlet->settings->bind, *path = address ? file_of(address) : NULL;
   char endpoint[512] = "";
   size_t size = sizeof endpoint;
-  if (!address) return !zmq_connect(outlet->socket, outlet->settings->connect);
-  if (zmq_bind(outlet->socket, address) || !protect(address)) return false;
+  if (!address) return zmq_connect(outlet->socket, outlet->settings->connect) ? zmq_strerror(errno) : NULL;
+  const char *wrong = path ? bind_file(outlet, path) : zmq_bind(outlet->socket, address) ? zmq_strerror(errno) : NULL;
+  if (wrong) return wrong;
   zmq_getsockopt(outlet->socket, ZMQ_LAST_ENDPOINT, endpoint, &size);
   evp_info(outlet->ctx, "listening on %s", endpoint);
-  return true;
+  return NULL;
 }
 
 static bool open_socket(struct outlet *outlet)
@@ -103,9 +115,9 @@ bool outlet_open(struct outlet *outlet, const struct settings *settings, struct 
     if (!authenticator_open(&outlet->authenticator, outlet->context, curve, ctx)) return false;
     if (!watch(outlet, outlet->authenticator.socket)) return false;
   }
-  if (attach(outlet)) return true;
-  evp_error(ctx, "%s: %s", settings->bind ? settings->bind : settings->connect, zmq_strerror(errno));
-  return false;
+  const char *wrong = attach(outlet);
+  if (wrong) evp_error(ctx, "%s: %s", settings->bind ? settings->bind : settings->connect, wrong);
+  return !wrong;
 }
 
 /* What libzmq's own thread has to say to the socket: sending alone looks at it only now and then. */
@@ -131,6 +143,7 @@ static void linger(struct outlet *outlet)
 
 void outlet_close(struct outlet *outlet)
 {
+  socket_file_remove(&outlet->file);
   if (outlet->socket) {
     linger(outlet);
     zmq_close(outlet->socket);

@@ -12,6 +12,7 @@
 
 #include "authenticator.h"
 #include "in_flight.h"
+#include "socket_file.h"
 #include "subscriptions.h"
 #include "topic.h"
 
@@ -32,6 +33,7 @@ struct outlet {
   struct evp_ctx *ctx;
   const struct settings *settings;
   void *context, *socket;
+  struct socket_file file; /* of ipc:// */
   int epoll; /* readable when there is something to receive or to authenticate */
   struct authenticator authenticator;
   struct subscriptions subscriptions;

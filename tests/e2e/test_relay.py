@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import stat
+import struct
 
 import harness
 import eventlog
@@ -288,6 +289,34 @@ class Manners(Case):
         self.wait_err(process, "has left")
         self.readers(process, 1)
         self.end(process)
+
+    def test_who_makes_room_breaks_at_the_same_time(self):
+        """Both are news of one look at the sockets: the new one, and the end of the old one, which is gone by then."""
+        where = "127.0.0.1", harness.free_port()
+        process = self.relay("max_readers: 1", 'tcp: "%s:%d"' % where)
+        new = connect(where)
+        for _ in range(3):
+            old = new
+            self.wait_err(process, rf":{old.getsockname()[1]} reads")
+            old.shutdown(socket.SHUT_WR)
+            harness.wait_for("the half-closed one to be known", lambda: self.unwatched(process))
+            process.send(signal.SIGSTOP)
+            new = connect(where)
+            old.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            old.close()
+            process.send(signal.SIGCONT)
+        self.wait_err(process, rf":{new.getsockname()[1]} reads")
+        program = self.program().accept()
+        program.send(OWN[:-2])
+        self.assertEqual(new.recv(8), OWN[:8])
+        new.close()
+        program.end()
+        self.end(process)
+
+    def unwatched(self, process):
+        """Is there a socket of which evpipe wants to know nothing but that it broke?"""
+        folder = pathlib.Path(f"/proc/{process.pid}/fdinfo")
+        return any(re.search(r"tfd:.* events: +18 ", (folder / fd).read_text()) for fd in os.listdir(folder))
 
     def test_many_stuck_readers_cost_one_backlog(self):
         """They share what waits for them."""

@@ -181,18 +181,24 @@ static void look_at_reader(struct server *server, struct reader *reader, uint32_
   serve(server, reader);
 }
 
-/* What has happened at the sockets. Each reader has one event at most, so that one which is freed is met no more. */
+static const int *listener_of(const struct server *server, const struct epoll_event *event)
+{
+  for (unsigned i = 0; i < server->listener.n; i++)
+    if (event->data.ptr == &server->listener.fds[i]) return &server->listener.fds[i];
+  return NULL;
+}
+
+/* What has happened at the sockets. Each reader has one event at most, and those who come are let in last, for one that is
+   there may have to make room: so that who is freed is met no more. */
 void server_look(struct server *server)
 {
   struct epoll_event events[EVENTS];
   int n = epoll_wait(server->epoll, events, EVENTS, 0);
+  for (int i = 0; i < n; i++)
+    if (!listener_of(server, &events[i])) look_at_reader(server, events[i].data.ptr, events[i].events);
   for (int i = 0; i < n; i++) {
-    unsigned listener = 0;
-    while (listener < server->listener.n && events[i].data.ptr != &server->listener.fds[listener]) listener++;
-    if (listener < server->listener.n)
-      accept_readers(server, server->listener.fds[listener]);
-    else
-      look_at_reader(server, events[i].data.ptr, events[i].events);
+    const int *listener = listener_of(server, &events[i]);
+    if (listener) accept_readers(server, *listener);
   }
 }
 

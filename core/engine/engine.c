@@ -10,13 +10,16 @@
 #include "engine/slab.h"
 #include "engine/source.h"
 #include "engine/time.h"
+#include <errno.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* After the shutdown timeout a plugin that does not come back gets this long; then the process ends without it. */
@@ -94,6 +97,8 @@ static void engine_free(struct engine *engine)
   series_table_free(engine->series);
   slab_pool_free(engine->slabs);
   if (engine->wake_fd >= 0) close(engine->wake_fd);
+  if (engine->abandon_fd >= 0) close(engine->abandon_fd);
+  if (engine->timeout_fd >= 0) close(engine->timeout_fd);
   if (engine->stop_fd >= 0) close(engine->stop_fd);
   free(engine);
 }
@@ -106,6 +111,13 @@ static uint64_t silence_after(void)
   return text && *text && !*end && ms ? ms * NS_PER_MS : DEFAULT_SILENCE;
 }
 
+/* Once this is readable, calls that wait give up. */
+static bool stops_by(struct engine *engine, int fd)
+{
+  struct epoll_event event = {.events = EPOLLIN};
+  return !epoll_ctl(engine->stop_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
 static struct engine *engine_new(const struct pipeline *pipeline)
 {
   struct engine *engine = calloc(1, sizeof *engine);
@@ -113,14 +125,16 @@ static struct engine *engine_new(const struct pipeline *pipeline)
   engine->pipeline = pipeline;
   engine->begin_time = time_unix();
   engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  engine->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  engine->abandon_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  engine->timeout_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  engine->stop_fd = epoll_create1(EPOLL_CLOEXEC);
   engine->slabs = slab_pool_new();
   engine->series = series_table_new();
   engine->nodes = calloc(pipeline->n_nodes ? pipeline->n_nodes : 1, sizeof *engine->nodes);
   engine->polled = calloc(3 + pipeline->n_nodes, sizeof *engine->polled);
   engine->silence_after = silence_after();
-  bool ok =
-    engine->wake_fd >= 0 && engine->stop_fd >= 0 && engine->slabs && engine->series && engine->nodes && engine->polled;
+  bool ok = engine->wake_fd >= 0 && stops_by(engine, engine->abandon_fd) && stops_by(engine, engine->timeout_fd) &&
+            engine->slabs && engine->series && engine->nodes && engine->polled;
   for (unsigned i = 0; ok && i < pipeline->n_nodes; i++) {
     ok = node_init(&engine->nodes[i], engine, &pipeline->nodes[i]);
     engine->n_nodes++;
@@ -233,6 +247,18 @@ static int block_signals(void)
     SIGCHLD, SIG_DFL); /* ignored, as some parents leave it, it would take away the statuses of programs we start */
   signal(SIGXFSZ, SIG_IGN);
   return signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The main thread calls the plugins' stop(), in which they may wait, and takes no signal meanwhile: now it is they who see
+   one. SIGHUP ends nothing. */
+static void let_signals_stop(struct engine *engine, int fd)
+{
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGTERM);
+  if (signalfd(fd, &ending, 0) < 0 || !stops_by(engine, fd))
+    log_line(LOG_LEVEL_WARNING, NULL, NULL, "signals can not shorten the end: %s", strerror(errno));
 }
 
 static void stop_lanes(struct engine *engine, int signal)
@@ -386,7 +412,7 @@ static void abandon(struct engine *engine)
 {
   atomic_store(&engine->spool_until, time_monotonic() + SPOOLING);
   atomic_store(&engine->abandoned, true);
-  eventfd_write(engine->stop_fd, 1);
+  eventfd_write(engine->abandon_fd, 1);
   engine_wake_lanes(engine);
   for (unsigned i = 0; i < engine->n_nodes; i++)
     if (engine->nodes[i].sink) sink_abandon(engine->nodes[i].sink);
@@ -426,6 +452,13 @@ static bool is_time_for_totals(struct engine *engine, const struct patience *pat
   return all_is_at_rest(engine) || time_monotonic() >= half;
 }
 
+static void give_up_at(struct engine *engine, uint64_t deadline)
+{
+  struct itimerspec timer = {
+    .it_value = {.tv_sec = (time_t)(deadline / NS_PER_S), .tv_nsec = (long)(deadline % NS_PER_S)}};
+  if (deadline != UINT64_MAX) timerfd_settime(engine->timeout_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
 /* True: everything came to its end in order. */
 static bool drain(struct engine *engine, int signal_fd, bool by_signal)
 {
@@ -440,7 +473,10 @@ static bool drain(struct engine *engine, int signal_fd, bool by_signal)
       lanes_over = true;
       close_sinks(engine);
     }
-    if (lanes_over && sinks_are_joined(engine)) return true;
+    if (lanes_over && sinks_are_joined(engine)) {
+      if (patience.by_signal) give_up_at(engine, patience.deadline);
+      return true;
+    }
     prolong(&patience, engine);
     uint64_t now = time_monotonic();
     if (now >= patience.deadline) return false;
@@ -481,8 +517,9 @@ static bool open_control(struct engine *engine)
 }
 
 /* What was left behind is counted as dropped, then each node's totals are told. */
-static void report(struct engine *engine)
+static void report(struct engine *engine, int signal_fd)
 {
+  let_signals_stop(engine, signal_fd);
   for (unsigned i = 0; i < engine->n_nodes; i++)
     if (engine->nodes[i].sink) sink_settle(engine->nodes[i].sink);
   for (unsigned i = 0; i < engine->n_nodes; i++)
@@ -534,7 +571,7 @@ static int run_created(struct engine *engine, int signal_fd)
   }
   control_close(engine->control);
   engine->control = NULL;
-  report(engine);
+  report(engine, signal_fd);
   return exit_status(engine);
 }
 

@@ -39,7 +39,9 @@ struct engine {
   struct control *control; /* NULL: nobody may ask; main thread */
   int wake_fd; /* eventfd: something for the main thread to look at */
   struct pollfd *polled; /* room for what the main thread waits for */
-  int stop_fd; /* eventfd: readable once calls that wait should give up */
+  int stop_fd; /* epoll of what follows, and at the very end of signals: readable once calls that wait should give up */
+  int abandon_fd; /* eventfd */
+  int timeout_fd; /* timerfd: the shutdown timeout of what is left when all is drained */
   uint64_t silence_after; /* ns after which a silent source explains itself */
 };
 

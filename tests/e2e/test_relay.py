@@ -250,6 +250,22 @@ class Manners(Case):
         self.wait_err(process, r"is cut off: its stream is over")
         self.end(process)
 
+    def test_a_signal_ends_the_lingering(self):
+        """Also of one that would be waited for without end: shutdown_timeout is for all."""
+        self.where = str(self.folder / "relay.sock")
+        config = "    shutdown_timeout: 500ms" + PIPELINE % (self.folder / "program.sock", f'unix: "{self.where}"', ", slow_reader: {linger: never}")
+        process = self.evpipe(config)
+        self.wait_err(process, "listening on")
+        stuck = connect(self.where)
+        self.addCleanup(stuck.close)
+        self.wait_err(process, "waits for a stream")
+        program = self.program().accept()
+        program.send(OWN)
+        program.end()
+        self.wait_err(process, "ended|end marker|no socket yet|refused")
+        self.end(process)
+        self.assertRegex(process.err(), "is cut off: evpipe ends")
+
     def test_readers_come_and_go(self):
         process = self.relay()
         reads, = self.readers(process, 1)

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -377,6 +378,20 @@ class Losing(ZmqCase):
         log, = stopped.logs().values()
         self.assertEqual(log.restarts, 1)
         self.check_tail(data, log)
+
+    def test_a_signal_ends_the_lingering(self):
+        data, _ = self.big(10)
+        evpipe = self.begin(more="linger: 1h", text="shutdown_timeout: 1h\n" + PIPELINE)
+        stopped = self.subscribe(evpipe, "bytes/", name="stopped", options=("--rcvhwm", "1"))
+        stopped.process.send(signal.SIGSTOP)
+        self.program.write(data)
+        self.program.end()
+        self.wait_err(evpipe, "stream ended")
+        evpipe.send(signal.SIGTERM)
+        self.wait_err(evpipe, "stopping")
+        self.finish(evpipe)
+        lost = int(re.search(r"dropped (\d+) items: linger", evpipe.err())[1])
+        self.assertRegex(evpipe.err(), rf"delivered {len(data) - lost}\b")
 
     def feed(self, subscriber, data, begin, end):
         """At the pace of a subscriber that is well, as it needs not have room for all."""

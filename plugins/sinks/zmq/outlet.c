@@ -131,14 +131,16 @@ static void take_commands(struct outlet *outlet)
 static void linger(struct outlet *outlet)
 {
   uint64_t begin = monotonic(), span = outlet->settings->linger;
-  while (in_flight_messages(&outlet->in_flight) && monotonic() - begin < span) {
+  struct pollfd stop = {.fd = evp_stop_fd(outlet->ctx), .events = POLLIN};
+  while (in_flight_messages(&outlet->in_flight) && monotonic() - begin < span && !stop.revents) {
     take_commands(outlet);
     authenticator_serve(&outlet->authenticator);
-    poll(NULL, 0, PAUSE_MS);
+    poll(&stop, 1, PAUSE_MS);
   }
   uint64_t left = atomic_load(&outlet->in_flight.items), used = monotonic() - begin;
   if (left) evp_drop(outlet->ctx, left, "linger");
-  set(outlet, ZMQ_LINGER, used < span ? (int)((span - used) / NS_PER_MS) : 0); /* what the I/O thread has begun with */
+  bool in_time = used < span && !stop.revents;
+  set(outlet, ZMQ_LINGER, in_time ? (int)((span - used) / NS_PER_MS) : 0); /* what the I/O thread has begun with */
 }
 
 void outlet_close(struct outlet *outlet)

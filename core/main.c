@@ -65,13 +65,18 @@ static bool is_file(const char *path)
   return !stat(path, &status) && !S_ISDIR(status.st_mode);
 }
 
+static bool is_bare(const char *name)
+{
+  return !strchr(name, '/') && !strchr(name, '.');
+}
+
 /* A bare name is a recipe: beside the program (a moved prefix, or a build that was not installed), or installed. */
 static const char *find_config(const char *name, char path[PATH_MAX])
 {
   char program[PATH_ROOM], candidate[2 * PATH_ROOM];
   ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   program[n > 0 ? n : 0] = '\0';
-  if (strchr(name, '/') || strchr(name, '.') || is_file(name)) return name;
+  if (!is_bare(name) || is_file(name)) return name;
   const char *bin = dirname(program);
   const char *const folders[] = {RECIPE_DIR_FROM_BIN, "../../config", "../config"};
   for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
@@ -114,11 +119,18 @@ static int run_pipeline(const struct arguments *arguments, const struct pipeline
   return engine_run(pipeline, found);
 }
 
+static int no_recipe(const char *name)
+{
+  fprintf(stderr, "%s: error: No such file here, and no recipe of that name in %s\n", name, RECIPE_DIR);
+  return EXIT_USAGE;
+}
+
 static int with_config(const struct arguments *arguments)
 {
   char path[PATH_MAX];
   if (!arguments->config) return usage("name a pipeline with -c FILE", NULL);
   const char *config = find_config(arguments->config, path);
+  if (is_bare(config) && access(config, F_OK)) return no_recipe(config);
   struct diagnostics *found = diagnostics_new(config);
   if (!found) return usage("no memory", NULL);
   struct pipeline *pipeline = pipeline_load(config, arguments->finder, found);

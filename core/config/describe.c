@@ -130,6 +130,8 @@ void describe_plugin(const struct evp_plugin *plugin, const char *path, enum des
   config_memory_free(memory);
 }
 
+#define ROW "%-6s  %-14s  %-25s  %-13s  %s\n"
+
 struct listing {
   struct plugin_finder *finder;
   FILE *file, *failures;
@@ -148,8 +150,8 @@ static void list_plugin(void *context, const char *path, const char *name)
   }
   print_signals(plugin->accepts, accepts, sizeof accepts);
   print_signals(plugin->emits, emits, sizeof emits);
-  fprintf(listing->file, "%-6s  %-14s  %-19s  %-13s  %s\n", plugin_kind_name((enum evp_kind)plugin->kind), plugin->name,
-    accepts, emits, plugin->summary);
+  fprintf(
+    listing->file, ROW, plugin_kind_name((enum evp_kind)plugin->kind), plugin->name, accepts, emits, plugin->summary);
 }
 
 void describe_all(struct plugin_finder *finder, FILE *file)
@@ -158,7 +160,7 @@ void describe_all(struct plugin_finder *finder, FILE *file)
   size_t size = 0;
   struct listing listing = {.finder = finder, .file = file, .failures = open_memstream(&failures, &size)};
   if (!listing.failures) return;
-  fprintf(file, "%-6s  %-14s  %-19s  %-13s  %s\n", "kind", "name", "takes", "gives", "");
+  fprintf(file, ROW, "kind", "name", "takes", "gives", "");
   plugin_visit_all(finder, list_plugin, &listing);
   fclose(listing.failures);
   if (size) fprintf(file, "\nnot loaded:\n%s", failures);

@@ -128,12 +128,36 @@ static void check_text(struct check *check, const struct config_node *scalar)
   }
 }
 
-static void check_values(struct check *check, const struct config_node *node)
+/* A node without `each`. {name} may be the plugin's word, {each} would be a path of that name. */
+static void check_plain_text(struct check *check, const struct config_node *scalar)
 {
-  if (node->kind == CONFIG_SCALAR) check_text(check, node);
-  for (size_t i = 0; node->kind == CONFIG_SEQUENCE && i < node->n; i++) check_values(check, &node->items[i]);
+  size_t length;
+  for (const char *at = scalar->text; (at = next_word(at, &length)); at += length + 1) {
+    if (!is_word(at, length, "each")) continue;
+    diagnostics_error(check->diagnostics, scalar->place,
+      "%s: '{each}' is not replaced by anything, for there is no 'each'; add it, as in each: \"/run/apps/*.sock\"",
+      check->who);
+    check->ok = false;
+    return;
+  }
+}
+
+static void check_values(
+  struct check *check, const struct config_node *node, void (*check_scalar)(struct check *, const struct config_node *))
+{
+  if (node->kind == CONFIG_SCALAR) check_scalar(check, node);
+  for (size_t i = 0; node->kind == CONFIG_SEQUENCE && i < node->n; i++)
+    check_values(check, &node->items[i], check_scalar);
   for (size_t i = 0; node->kind == CONFIG_MAPPING && i < node->n; i++)
-    if (!is_left_alone(node->pairs[i].key.text)) check_values(check, &node->pairs[i].value);
+    if (!is_left_alone(node->pairs[i].key.text)) check_values(check, &node->pairs[i].value, check_scalar);
+}
+
+bool each_check_plain(
+  struct config_memory *memory, const struct config_node *mapping, const char *who, struct diagnostics *diagnostics)
+{
+  struct check check = {.memory = memory, .diagnostics = diagnostics, .who = who, .ok = true};
+  check_values(&check, mapping, check_plain_text);
+  return check.ok;
 }
 
 bool each_check(
@@ -142,7 +166,7 @@ bool each_check(
   const struct config_node *each = &tree_find(mapping, "each")->value;
   struct check check = {.memory = memory, .diagnostics = diagnostics, .who = who, .ok = true};
   size_t length = strlen(each->text);
-  check_values(&check, mapping);
+  check_values(&check, mapping, check_text);
   if (!length || each->text[length - 1] == '/') {
     diagnostics_error(diagnostics, each->place,
       "%s: 'each' must name paths by a glob, as in /run/apps/*.sock; it may not be empty or end with a slash", who);

@@ -13,5 +13,8 @@ const char *each_sample(struct config_memory *, const char *glob);
    is misspelt, none at all. */
 bool each_check(
   struct config_memory *, const struct config_node *mapping, const char *who, struct diagnostics *diagnostics);
+/* The same of a source that has no `each`: {each} in a value means that it was forgotten. */
+bool each_check_plain(
+  struct config_memory *, const struct config_node *mapping, const char *who, struct diagnostics *diagnostics);
 
 #endif

@@ -266,6 +266,26 @@ static const struct evp_option *find_option(
   return NULL;
 }
 
+/* max of max_size, size of max_size */
+static bool is_part_of(const char *part, const char *key)
+{
+  size_t n = strlen(part), m = strlen(key);
+  if (!n || m <= n) return false;
+  return (key[n] == '_' && !strncmp(key, part, n)) || (key[m - n - 1] == '_' && !strcmp(key + m - n, part));
+}
+
+/* The one key that this is a part of; NULL: none, or several. */
+static const char *whole_key(const char *part, const char *const *words)
+{
+  const char *whole = NULL;
+  for (; *words; words++) {
+    if (!is_part_of(part, *words)) continue;
+    if (whole) return NULL;
+    whole = *words;
+  }
+  return whole;
+}
+
 static const char *nearest_option(const struct option_target *targets, size_t n_targets, const char *key)
 {
   const char *words[MAX_KEYS + 1];
@@ -274,7 +294,8 @@ static const char *nearest_option(const struct option_target *targets, size_t n_
     for (const struct evp_option *option = targets[i].table; option && option->key && n < MAX_KEYS; option++)
       words[n++] = option->key;
   words[n] = NULL;
-  return nearest_word(key, words);
+  const char *nearest = nearest_word(key, words);
+  return nearest ? nearest : whole_key(key, words);
 }
 
 static bool unknown_key(
@@ -286,8 +307,13 @@ static bool unknown_key(
   const char *near = nearest_option(targets, n_targets, key->text);
   if (near && find_option(targets, n_targets, near, &base)->type == EVP_T_SECRET)
     diagnostics_hide(binding->diagnostics, pair->value.place);
-  diagnostics_error(binding->diagnostics, key->place, "%s: unknown option '%s'%s%s%s", binding->who, key->text,
-    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+  struct option_target elsewhere = {binding->elsewhere, NULL};
+  if (find_option(&elsewhere, 1, key->text, &base))
+    diagnostics_error(
+      binding->diagnostics, key->place, "%s: '%s' is for %s", binding->who, key->text, binding->elsewhere_who);
+  else
+    diagnostics_error(binding->diagnostics, key->place, "%s: unknown option '%s'%s%s%s", binding->who, key->text,
+      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
   return false;
 }
 
@@ -335,6 +361,7 @@ static bool bind_group(
   struct option_target target = {option->group, member};
   inner.who = config_format(binding->memory, "%s, '%s'", binding->who, option->key);
   inner.lenient = false;
+  inner.elsewhere = NULL;
   if (value->kind == CONFIG_SCALAR || value->kind == CONFIG_SEQUENCE) {
     diagnostics_error(binding->diagnostics, value->place, "%s: '%s' must be a map, as in {%s: ...}", binding->who,
       option->key, option->group->key);

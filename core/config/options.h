@@ -17,6 +17,8 @@ struct binding {
   struct diagnostics *diagnostics;
   const char *who; /* "sink 'influx'", for messages */
   bool lenient; /* the plugin did not load: what is not known may be its option */
+  const struct evp_option *elsewhere; /* keys that only other nodes have; NULL: none */
+  const char *elsewhere_who; /* which these are, "sinks that ..." */
 };
 
 /* Sets every default of a table. False: the table itself is wrong, said in *problem. */

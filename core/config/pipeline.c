@@ -250,6 +250,11 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
     .who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name),
     .lenient = !plugin};
   void *prototype = config_alloc(loading->memory, (plugin ? plugin->instance_size : 0) + 1);
+  if (sink && !delivers) {
+    binding.elsewhere = delivering_options;
+    binding.elsewhere_who = config_format(loading->memory,
+      "sinks that deliver messages to a back end, which accepts or refuses them; '%s' does not", plugin->name);
+  }
   struct option_target targets[] = {{source ? source_node_options : consumer_node_options, keys},
     {source ? source_options : NULL, &node->source}, {sink ? sink_options : NULL, &node->sink},
     {delivers ? delivering_options : NULL, &node->sink}, {plugin ? plugin->options : NULL, prototype}};
@@ -269,8 +274,10 @@ static void bind_template(struct loading *loading, struct pipeline_node *node, s
 {
   const struct config_pair *each = node->kind == EVP_SOURCE ? tree_find(node->yaml, "each") : NULL;
   const struct config_node *template = node->yaml;
+  const char *who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name);
+  if (!each && node->kind == EVP_SOURCE)
+    loading->ok = each_check_plain(loading->memory, template, who, loading->diagnostics) && loading->ok;
   if (each && each->value.kind == CONFIG_SCALAR) {
-    const char *who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name);
     loading->ok = each_check(loading->memory, template, who, loading->diagnostics) && loading->ok;
     node->yaml = each_replace(loading->memory, template, each_sample(loading->memory, each->value.text));
   }

@@ -123,7 +123,10 @@ static bool look_at_file(struct spool *spool)
   struct stat status;
   int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
   if (file < 0 && errno == EISDIR) return spool_say(spool->error, path, "is a folder; name a file in it"), false;
-  if (file < 0) return spool_say(spool->error, path, "can not be opened: %s", strerror(errno)), false;
+  if (file < 0)
+    return spool_say(spool->error, path, "can not be opened: %s%s", strerror(errno),
+             errno == ENOENT ? "; make its folder first" : ""),
+           false;
   bool good = !fstat(file, &status) && S_ISREG(status.st_mode) && pread(file, header, sizeof header, 0) >= 0;
   close(file);
   uint32_t id;

@@ -106,7 +106,7 @@ class CommandLine(harness.Case):
         self.expect(2, "^$", "show.yaml:.*error: EVENTLOG", "-c", "show", "--check", environment={"EVENTLOG": ""})
         (self.folder / "show").mkdir()  # a folder of that name is none
         self.expect(0, "^$", "^$", "-c", "show", "--check", environment={"EVENTLOG": "x"})
-        self.expect(2, "^$", "no-such-recipe: error: ", "-c", "no-such-recipe", "--check")
+        self.expect(2, "^$", "^no-such-recipe: error: No such file here, and no recipe of that name in /", "-c", "no-such-recipe", "--check")
 
 
 class Printers(harness.Case):

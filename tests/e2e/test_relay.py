@@ -519,6 +519,11 @@ class Addresses(Case):
         self.assertIn("is there already, and is no socket", err)
         self.assertEqual(path.read_text(), "mine")
 
+    def test_no_folder(self):
+        status, err = self.listen_error(f'unix: "{self.folder}/none/relay.sock"')
+        self.assertEqual(status, 1, err)
+        self.assertIn("none/relay.sock: can not listen: there is no such folder; make it first", err)
+
     def test_port_is_taken(self):
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))

@@ -202,7 +202,7 @@ class Trouble(SpoolCase):
         self.spool = self.folder / "none" / "spool"
         status, _, err = self.run_evpipe(self.pipeline(self.nowhere()).replace("/spool", "/none/spool"))
         self.assertEqual(status, 1, err)
-        self.assertRegex(err, "none/spool: can not be opened: No such file or directory")
+        self.assertRegex(err, "none/spool: can not be opened: No such file or directory; make its folder first")
 
     def test_check_touches_nothing(self):
         status, _, err = self.run_evpipe(self.pipeline(self.nowhere()), "--check")

@@ -83,6 +83,7 @@ static bool bind_unix(struct listener *listener, int fd)
   /* The file is made with the socket's own mode, less the umask: at no time it is more than that. */
   if (fchmod(fd, listener->mode)) return fail(listener, strerror(errno));
   if (!bind(fd, address, listener->unix_size)) return true;
+  if (errno == ENOENT) return fail(listener, "can not listen: there is no such folder; make it first");
   if (errno != EADDRINUSE) return fail(listener, strerror(errno));
   const char *who = is_file(listener) ? socket_file_taken(listener->unix) : "somebody else listens on it";
   if (who) return fail(listener, who);

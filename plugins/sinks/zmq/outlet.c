@@ -76,7 +76,8 @@ static const char *bind_file(struct outlet *outlet, const char *path)
   if (taken) return taken;
   bool good = !zmq_bind(outlet->socket, outlet->settings->bind) && socket_file_bound(&outlet->file, path) &&
               !chmod(path, S_IRUSR | S_IWUSR); /* as every socket in the file system that we make: for our own user */
-  return good ? NULL : zmq_strerror(errno);
+  if (good) return NULL;
+  return errno == ENOENT ? "no such folder; make it first" : zmq_strerror(errno);
 }
 
 /* NULL, or what is wrong. */

@@ -1,6 +1,7 @@
 #include "settings.h"
 #include "key_list.h"
 #include "redact.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define HIGH_WATER_MARK_MIN (UINT64_C(16) * 1024)
@@ -52,12 +53,22 @@ static bool begins(const char *text, const char *with)
   return !strncmp(text, with, strlen(with));
 }
 
-static const char *wrong_with_address(const char *address)
+/* libzmq itself takes any number, of which it keeps 16 bits. To listen, * is a port that is free. */
+static bool is_port(const char *text, bool bind)
+{
+  if (bind && !strcmp(text, "*")) return true;
+  size_t digits = strspn(text, "0123456789");
+  long number = digits && digits < 6 && !text[digits] ? strtol(text, NULL, 10) : 0;
+  return number >= 1 && number <= 65535;
+}
+
+static const char *wrong_with_address(const char *address, bool bind)
 {
   if (begins(address, "ipc://")) return address[6] ? NULL : "has no path; write ipc:///run/evpipe.ipc";
   if (!begins(address, "tcp://")) return "is not an address like tcp://127.0.0.1:5556 or ipc:///run/evpipe.ipc";
   const char *colon = strrchr(address + 6, ':');
   if (!colon || colon == address + 6 || !colon[1]) return "has no port; write tcp://HOST:PORT";
+  if (!is_port(colon + 1, bind)) return "has no port from 1 to 65535 behind its last colon";
   return NULL;
 }
 
@@ -75,7 +86,7 @@ static bool check_address(const struct settings *settings, struct evp_ctx *ctx)
   if (!settings->bind && !settings->connect)
     return refuse(ctx, "bind", "is missing: where to listen (bind), or whom to connect to (connect)");
   const char *key = settings->bind ? "bind" : "connect", *address = settings->bind ? settings->bind : settings->connect;
-  const char *wrong = wrong_with_address(address);
+  const char *wrong = wrong_with_address(address, settings->bind);
   if (wrong) return refuse(ctx, key, wrong);
   if (!settings->bind) return !settings->allow_remote || refuse(ctx, "allow_remote", "is about bind");
   if (begins(address, "tcp://localhost:")) return refuse(ctx, "bind", "needs a number: write tcp://127.0.0.1:PORT");

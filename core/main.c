@@ -50,7 +50,7 @@ static const char help[] =
   "      --version, --help\n"
   "\n"
   "exit status: 0 done; 1 a node failed, or data could not be delivered; 2 wrong usage or configuration;\n"
-  "3 an input that ends by itself was damaged.\n";
+  "3 an input that ends by itself was damaged. Instead of 0 that of a program which evpipe started.\n";
 
 static int usage(const char *problem, const char *word)
 {

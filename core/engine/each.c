@@ -88,6 +88,11 @@ uint64_t each_deadline(const struct each *each)
   return path_watch_deadline(each->watch);
 }
 
+bool each_has_sources(const struct each *each)
+{
+  return each->n_sources > 0;
+}
+
 /* ------------------------------------------------------------------------------------------------------- a source */
 
 static struct identity identify(const char *path)

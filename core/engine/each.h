@@ -19,6 +19,7 @@ void each_free(struct each *); /* and its sources: after the lanes */
 
 int each_fd(const struct each *); /* readable: something to look at; -1: there is none */
 uint64_t each_deadline(const struct each *); /* monotonic: when to look at the latest */
+bool each_has_sources(const struct each *); /* that have not been taken back */
 /* Looks at what is there now, if it is time to. */
 void each_look(struct each *);
 /* One of its sources has left its lane: frees it, and makes it anew if its path is there again. */

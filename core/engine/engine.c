@@ -338,18 +338,31 @@ static bool sinks_are_gone(const struct engine *engine)
   return true;
 }
 
-/* When there is no sink any more; but what a source started goes on, and is read to its end. */
+/* What the node's sources started goes on. */
+static bool has_started_what_runs(const struct node *node)
+{
+  if (node->each) return node->plugin->interrupt && each_has_sources(node->each);
+  return node->source && source_ends_first(node->source) && !atomic_load(&node->source_done);
+}
+
+/* When there is no sink any more; but what a source started is read to its end. */
 static bool may_leave_sources(const struct engine *engine, bool *told)
 {
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     const struct node *node = &engine->nodes[i];
-    if (!node->source || !source_ends_first(node->source) || atomic_load(&node->source_done)) continue;
+    if (!has_started_what_runs(node)) continue;
     if (!*told)
       log_line(LOG_LEVEL_INFO, node->config->name, node->config->place, "no sink is left; it is read to its end");
     *told = true;
     return false;
   }
   return true;
+}
+
+static bool is_over(struct engine *engine, bool *told)
+{
+  look_at_paths(engine);
+  return sources_are_done(engine) || (sinks_are_gone(engine) && may_leave_sources(engine, told));
 }
 
 static uint64_t progress(const struct engine *engine)
@@ -531,10 +544,7 @@ static void run(struct engine *engine, int signal_fd)
 {
   bool by_signal = false, told = false;
   notify_service_manager("READY=1");
-  while (!by_signal && !sources_are_done(engine) && !(sinks_are_gone(engine) && may_leave_sources(engine, &told))) {
-    look_at_paths(engine);
-    by_signal = wait_for_news(engine, signal_fd, UINT64_MAX, true);
-  }
+  while (!by_signal && !is_over(engine, &told)) by_signal = wait_for_news(engine, signal_fd, UINT64_MAX, true);
   if (by_signal) log_line(LOG_LEVEL_INFO, NULL, NULL, "stopping: what was read is delivered first");
   notify_service_manager("STOPPING=1");
   if (!by_signal) stop_lanes(engine, 0);

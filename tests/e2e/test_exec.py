@@ -450,6 +450,29 @@ class Stopping(ExecCase):
         self.assertEqual(process.wait(), 8, process.err())
         self.check_nothing_left()
 
+    def test_many_programs_go_on_when_no_sink_is_left(self):
+        for name in ("one.run", "two.run"):
+            (self.folder / name).touch()
+        reader, writer = os.pipe()
+        process = self.evpipe(f"""
+            shutdown_timeout: 100ms
+            sources:
+              apps:
+                plugin: exec
+                each: "{self.folder}/*.run"
+                command: {self.fake("open", f"write={LOG}", f"wait={self.folder / 'go'}", *[f"write={LOG}"] * 4, "exit=8")}
+                environment: {{NAME: "{{name}}"}}
+            sinks: {{out: {{plugin: print, from: apps, format: json}}}}
+        """, stdout=writer, environment={"XDG_RUNTIME_DIR": str(self.runtime)})
+        os.close(writer)
+        self.assertTrue(os.read(reader, 100))
+        os.close(reader)
+        self.wait_err(process, "apps .*no sink is left")
+        self.touch("go")
+        self.assertEqual(process.wait(), 8, process.err())
+        self.assertNotIn("SIG", process.err())
+        self.check_nothing_left()
+
 
 class Ghc(ExecCase):
     """Real programs, of the machine's own GHC."""

@@ -3,8 +3,10 @@
 Files are read back by the reference decoder, by evpipe (exit status 0: nothing in it is damaged) and by ghc-events' library.
 """
 import collections
+import contextlib
 import ctypes
 import os
+import pathlib
 import re
 import resource
 import shutil
@@ -15,6 +17,7 @@ import subprocess
 import harness
 
 import eventlog
+from relay_ends import Program
 
 DATA = sorted(harness.DATA.glob("*.eventlog"))
 SMALL = harness.DATA / "fork-902-child.eventlog"
@@ -382,6 +385,81 @@ class Secrets(Recorder):
         expected = set(self.redacted(BLOCKS))
         for path in files:
             self.assertLessEqual(set(records(path.read_bytes())), expected)
+
+
+class Gaps(Recorder):
+    """A disk that hangs: the sink's thread is held, a live program does not wait, and the queue loses its oldest."""
+
+    def setUp(self):
+        super().setUp()
+        self.libc = ctypes.CDLL(None, use_errno=True)
+
+    def ptrace(self, request, thread):
+        if self.libc.ptrace(ctypes.c_long(request), ctypes.c_long(thread), None, None):
+            harness.skip(f"a thread can not be held: ptrace: {os.strerror(ctypes.get_errno())}")
+
+    @contextlib.contextmanager
+    def held_sink(self, process):
+        """Its thread is the one beside the main thread that polls; a lane waits by epoll."""
+        folder = pathlib.Path(f"/proc/{process.pid}/task")
+
+        def waiting():
+            return [int(task.name) for task in folder.iterdir() if task.name != str(process.pid) and (task / "wchan").read_text().startswith("poll_schedule")]
+        harness.wait_for("the sink's thread to wait", lambda: len(waiting()) == 1)
+        thread, = waiting()
+        self.ptrace(0x4206, thread)  # PTRACE_SEIZE
+        try:
+            self.ptrace(0x4207, thread)  # PTRACE_INTERRUPT
+            os.waitpid(thread, 0x40000000)  # __WALL
+            yield
+        finally:
+            self.ptrace(17, thread)  # PTRACE_DETACH
+
+    def gap(self, options, path="app.eventlog"):
+        data = harness.OWN_LOG.read_bytes()
+        program = Program(self.folder / "app.sock")
+        self.addCleanup(program.end)
+        source = f"plugin: socket, unix: {self.folder}/app.sock"
+        process = self.evpipe(self.pipeline(f"{options}\n    queue: {{max_size: 64KiB}}", source=source), "--log-level", "debug")
+        program.accept().send(data[:100_000])
+        harness.wait_for("a file", (self.out / path).exists)
+        with self.held_sink(process):
+            program.send(data[100_000:400_000])
+            self.wait_err(process, "dropped .* queue_full")
+        program.send(data[400_000:])
+        program.end()
+        self.wait_err(process, "stream ended")
+        self.assertEqual(process.stop(), 0, process.err())
+        self.check_sound(process)
+        counts = self.check_counts(process.err())
+        self.assertEqual(counts["in"], len(data))
+        self.assertGreater(counts["dropped"], 0)
+        return data, (self.out / path).read_bytes(), counts
+
+    def check_records(self, data, got):
+        """Each once, in their order, but for definitions, which come again from the prologue."""
+        expected, found = records(data), records(got)
+        self.assertEqual(set(found) - set(expected), set())
+        self.assertEqual(found[-1], expected[-1])
+        self.assertLess(len(found), len(expected))
+        needed = {record for record in expected if record[0] in DEFINITIONS}
+        self.assertEqual(needed - set(found), set())
+
+    def test_readable(self):
+        data, got, _ = self.gap("")
+        self.check_readable([self.out / "app.eventlog"])
+        self.check_records(data, got)
+
+    def test_exact(self):
+        data, got, counts = self.gap("fidelity: exact")
+        self.assertEqual(len(got), counts["delivered"])
+        begin = next(i for i, (one, other) in enumerate(zip(data, got)) if one != other)
+        self.assertTrue(data.endswith(got[begin:]))
+
+    def test_compressed(self):
+        data, got, _ = self.gap("compression: zstd", "app.eventlog.zst")
+        unpacked = subprocess.run(["zstd", "-dc"], input=got, capture_output=True, check=True).stdout
+        self.check_records(data, unpacked)
 
 
 class Failures(Recorder):

@@ -3,8 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* How many free slabs are kept for the next read; more of them are only in use while a queue is long. */
-enum { KEPT_FREE = 4 };
+/* How many free slabs are kept for the next read: as many as lie in a queue whose producer waits, so that they are used in
+   turn and not fetched from the kernel anew. More of them are only in use while a queue is long. */
+enum { KEPT_FREE = 8 };
 
 struct slab_pool {
   pthread_mutex_t lock;

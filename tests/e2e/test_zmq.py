@@ -36,6 +36,19 @@ HEAP = "filters:\n  heap: {plugin: heap, from: app}\n"
 NOTES = "  notes: {plugin: logs, from: app}\n"
 
 
+# Pulls, but takes nothing.
+STUCK = """
+import sys, time, zmq
+socket = zmq.Context().socket(zmq.PULL)
+socket.rcvhwm = 1
+monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+socket.connect(sys.argv[1])
+monitor.recv()
+print("connected", file=sys.stderr, flush=True)
+time.sleep(60)
+"""
+
+
 def needs_zmq():
     if not pathlib.Path(SYSTEM_PYTHON).exists() or subprocess.run([SYSTEM_PYTHON, "-c", "import zmq"], capture_output=True).returncode:
         harness.skip(f"{SYSTEM_PYTHON} has no module zmq (python3-zmq)")
@@ -512,6 +525,28 @@ class Connecting(ZmqCase):
         size = (harness.DATA / "par-966-N2-lf.eventlog").stat().st_size
         self.assertRegex(err, rf"{size} ")
         self.assertRegex(err, "nobody_pulls")
+
+
+    def test_push_counts_each_byte_once(self):
+        """Of a batch that was begun with, and dropped when time was up, part waits here and part in ZeroMQ."""
+        log = self.folder / "big.eventlog"
+        log.write_bytes(harness.OWN_LOG.read_bytes() * 10)
+        for pulls in (False, True):
+            with self.subTest(pulls=pulls):
+                evpipe = self.evpipe(harness.copies("""
+                    shutdown_timeout: 300ms
+                    sources: {log: {plugin: file, path: "{{log}}"}}
+                    sinks: {fan: {plugin: zmq, from: log, bind: "{{address}}", pattern: push, high_water_mark: 64KiB, linger: 100ms, queue: {max_size: 1MiB}}}
+                    """, log=log, address=self.address), "--log-level", "debug", name=f"evpipe-{pulls}")
+                self.wait_err(evpipe, "listening on")
+                if pulls:
+                    puller = self.start([SYSTEM_PYTHON, "-c", STUCK, self.address], "puller")
+                    self.wait_err(puller, "connected")
+                self.wait_err(evpipe, "log .*: connected")
+                self.assertEqual(evpipe.stop(), 1, evpipe.err())
+                line = re.search(r"fan \(.*done: (.*)", evpipe.err())[1]
+                counts = {word: int(n) for word, n in re.findall(r"(in|delivered|dropped) (\d+)", line)}
+                self.assertEqual(counts["in"], counts.get("delivered", 0) + counts["dropped"], evpipe.err())
 
 
 class Curve(ZmqCase):

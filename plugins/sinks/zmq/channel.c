@@ -47,7 +47,23 @@ bool channel_send(struct publisher *publisher, struct channel *channel)
   topic->sequence++;
   *header = (struct header){.sync = NO_SYNC, .epoch = header->epoch};
   channel->pending.size = channel->n_ends = 0;
+  channel->open_pending = 0;
   return true;
+}
+
+static void count_packed(struct channel *channel, uint32_t items)
+{
+  channel->header.items += items;
+  channel->open_items += items;
+  channel->open_pending += items;
+}
+
+/* The batch is taken as a whole: its items are ours to answer for. */
+static void close_batch(struct channel *channel)
+{
+  channel->piece.data = NULL;
+  channel->taken = 0;
+  channel->open_items = channel->open_pending = 0;
 }
 
 static bool end_part(struct channel *channel)
@@ -175,7 +191,7 @@ static bool pack_piece(struct publisher *publisher, struct channel *channel)
   }
   channel->taken += size;
   /* Events of which a part lies in this message, each counted once. */
-  header->items += (uint32_t)(piece->items * channel->taken / piece->size - piece->items * taken / piece->size);
+  count_packed(channel, (uint32_t)(piece->items * channel->taken / piece->size - piece->items * taken / piece->size));
   channel->position = piece->offset + channel->taken;
   return true;
 }
@@ -194,8 +210,7 @@ static enum evp_status write_log(struct publisher *publisher, struct channel *ch
     if (channel->n_ends && (full || !follows) && !channel_send(publisher, channel)) return EVP_AGAIN;
     if (!pack_piece(publisher, channel)) return no_memory(publisher);
   }
-  channel->piece.data = NULL;
-  channel->taken = 0;
+  close_batch(channel);
   return EVP_OK;
 }
 
@@ -242,10 +257,10 @@ static enum evp_status write_items(struct publisher *publisher, struct channel *
     if (is_full(publisher, channel, text->size + PART_OVERHEAD) && !channel_send(publisher, channel)) return EVP_AGAIN;
     if (!channel->n_ends) channel->header.offset = channel->position;
     if (!text_put(&channel->pending, text->data, text->size) || !end_part(channel)) return no_memory(publisher);
-    channel->header.items++;
+    count_packed(channel, 1);
     channel->position++;
   }
-  channel->taken = 0;
+  close_batch(channel);
   return EVP_OK;
 }
 
@@ -267,11 +282,14 @@ static bool put_end(struct channel *channel)
   return good;
 }
 
+/* A batch that was offered again and again, and then no more, was counted by the core as dropped: so it is not once more. */
 void channel_end(struct publisher *publisher, struct channel *channel)
 {
+  uint64_t ours = channel->header.items - channel->open_pending, open_pending = channel->open_pending;
   if (!put_end(channel)) no_memory(publisher);
   channel->header.flags |= MESSAGE_END;
   bool sent = channel_send(publisher, channel);
   if (!sent && outlet_wait(&publisher->outlet)) sent = channel_send(publisher, channel);
-  if (!sent && channel->header.items) evp_drop(publisher->ctx, channel->header.items, "nobody_pulls");
+  if (!sent && ours) evp_drop(publisher->ctx, ours, "nobody_pulls");
+  publisher->outlet.counted += channel->open_items - (sent ? 0 : open_pending);
 }

@@ -36,6 +36,8 @@ struct channel {
   struct evp_buf built; /* events: its eventlog */
   bool begun; /* events: the header was written */
   uint32_t taken; /* of the batch: what is packed already, when it is offered again */
+  uint64_t open_items,
+    open_pending; /* items of such a batch that are packed, and those among them that are not sent yet */
   struct redact_stream redact;
   struct snapshot prologue; /* bytes, events: for who comes late */
 };

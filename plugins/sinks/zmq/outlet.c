@@ -139,7 +139,7 @@ static void linger(struct outlet *outlet)
     poll(&stop, 1, PAUSE_MS);
   }
   uint64_t left = atomic_load(&outlet->in_flight.items), used = monotonic() - begin;
-  if (left) evp_drop(outlet->ctx, left, "linger");
+  if (left > outlet->counted) evp_drop(outlet->ctx, left - outlet->counted, "linger");
   bool in_time = used < span && !stop.revents;
   set(outlet, ZMQ_LINGER, in_time ? (int)((span - used) / NS_PER_MS) : 0); /* what the I/O thread has begun with */
 }

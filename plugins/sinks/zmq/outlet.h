@@ -38,6 +38,7 @@ struct outlet {
   struct authenticator authenticator;
   struct subscriptions subscriptions;
   struct in_flight in_flight;
+  uint64_t counted; /* items that were sent last, and counted as dropped although they were */
   const struct topic *stuck; /* a subscriber of this one stands still; NULL: none */
 };
 

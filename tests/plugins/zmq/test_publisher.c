@@ -259,6 +259,19 @@ START_TEST(push_that_nobody_takes_is_counted_at_the_end)
 }
 END_TEST
 
+/* A batch that push refused to the end is the core's to count: only what was taken before it is ours. */
+START_TEST(push_counts_no_batch_that_was_never_taken)
+{
+  begin(PATTERN_PUSH);
+  refuses = true;
+  ck_assert_int_eq(write_bytes(0, 100, 0, 0), EVP_OK);
+  ck_assert_int_eq(write_bytes(100, 3 * SIZE, -1, 0), EVP_AGAIN);
+  publisher_end(&publisher, sink_host_stream(&facts));
+  ck_assert_str_eq(sink_host_said(host), "drop 100 nobody_pulls\n");
+  finish();
+}
+END_TEST
+
 static const struct evp_series series[] = {
   {.id = 1, .name = "one", .kind = EVP_GAUGE, .type = EVP_INT64}, {.id = 2, .name = "two", .type = EVP_INT64}};
 
@@ -487,6 +500,7 @@ int main(void)
   tcase_add_test(tests, what_does_not_follow_is_another_message);
   tcase_add_test(tests, push_that_is_refused_loses_and_repeats_nothing);
   tcase_add_test(tests, push_that_nobody_takes_is_counted_at_the_end);
+  tcase_add_test(tests, push_counts_no_batch_that_was_never_taken);
   tcase_add_test(tests, a_metric_is_a_part);
   tcase_add_test(tests, a_gap_is_told_at_once);
   tcase_add_test(tests, a_gap_before_all_else_is_not_forgotten);

@@ -34,6 +34,14 @@ void channel_free(struct channel *channel)
 
 /* ---------------------------------------------------------------------------------------------------------------- send */
 
+/* In the message that is packed next. */
+static void tell_lost(struct channel *channel)
+{
+  channel->header.flags |= MESSAGE_GAP;
+  channel->header.lost += channel->lost;
+  channel->lost = 0;
+}
+
 bool channel_send(struct publisher *publisher, struct channel *channel)
 {
   struct header *header = &channel->header;
@@ -46,6 +54,7 @@ bool channel_send(struct publisher *publisher, struct channel *channel)
   if (outlet_send(&publisher->outlet, topic, header, &payload) == REFUSED) return false;
   topic->sequence++;
   *header = (struct header){.sync = NO_SYNC, .epoch = header->epoch};
+  if (channel->lost) tell_lost(channel);
   channel->pending.size = channel->n_ends = 0;
   channel->open_pending = 0;
   return true;
@@ -92,9 +101,9 @@ static bool put_part_of_log(struct channel *channel)
    next. Else the next message tells it. */
 void channel_gap(struct publisher *publisher, struct channel *channel, uint64_t items)
 {
-  channel_send(publisher, channel);
-  channel->header.flags |= MESSAGE_GAP;
-  channel->header.lost += items;
+  channel->lost += items;
+  if (!channel_send(publisher, channel)) return; /* push: what is refused lies before the gap */
+  if (channel->lost) tell_lost(channel);
   if (!put_part_of_log(channel)) evp_error(publisher->ctx, "no memory");
   channel_send(publisher, channel);
   late_missed(publisher, channel->topic);

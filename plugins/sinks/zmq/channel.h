@@ -30,6 +30,7 @@ struct channel {
   struct evp_buf pending; /* its payload */
   uint32_t *ends; /* where its parts end */
   size_t n_ends, ends_room;
+  uint64_t lost; /* items that are missing behind them */
 
   uint64_t position; /* bytes or items that were packed so far */
   struct log_piece piece; /* bytes, events: the batch that is being packed */

@@ -329,6 +329,27 @@ START_TEST(a_gap_is_told_at_once)
 }
 END_TEST
 
+/* What push refuses lies before the gap: it is what comes behind it that says so. */
+START_TEST(a_gap_behind_what_push_refuses_is_told_behind_it)
+{
+  begin(PATTERN_PUSH);
+  refuses = true;
+  ck_assert_int_eq(write_bytes(0, 100, 0, 0), EVP_OK);
+  lose(EVP_BYTES, 300);
+  lose(EVP_BYTES, 100);
+  refuses = false;
+  ck_assert_int_eq(write_bytes(500, 600, 500, 0), EVP_OK);
+  publisher_flush(&publisher);
+  ck_assert_uint_eq(n_sent, 2);
+  check_message(0, 0, 100, 0, 0);
+  ck_assert_uint_eq(sent[0].header.flags, 0);
+  check_message(1, 500, 100, 0, 0);
+  ck_assert_uint_eq(sent[1].header.flags, MESSAGE_GAP);
+  ck_assert_uint_eq(sent[1].header.lost, 400);
+  finish();
+}
+END_TEST
+
 START_TEST(a_gap_before_all_else_is_not_forgotten)
 {
   begin(PATTERN_PUB);
@@ -503,6 +524,7 @@ int main(void)
   tcase_add_test(tests, push_counts_no_batch_that_was_never_taken);
   tcase_add_test(tests, a_metric_is_a_part);
   tcase_add_test(tests, a_gap_is_told_at_once);
+  tcase_add_test(tests, a_gap_behind_what_push_refuses_is_told_behind_it);
   tcase_add_test(tests, a_gap_before_all_else_is_not_forgotten);
   tcase_add_test(tests, the_last_message_says_so_and_the_sequence_goes_on);
   tcase_add_test(tests, a_late_subscriber_gets_the_prologue_and_begins_at_a_sync);

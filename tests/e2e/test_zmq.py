@@ -54,6 +54,14 @@ def needs_zmq():
         harness.skip(f"{SYSTEM_PYTHON} has no module zmq (python3-zmq)")
 
 
+def tolerate_libzmq(case):
+    """libzmq was not built for ThreadSanitizer: what its threads do looks like races."""
+    if "TSAN_OPTIONS" in os.environ:
+        suppressions = case.folder / "suppressions"
+        suppressions.write_text("race:libzmq.so\n")
+        case.enterContext(unittest.mock.patch.dict(os.environ, TSAN_OPTIONS=f"{os.environ['TSAN_OPTIONS']}:suppressions={suppressions}"))
+
+
 class Program:
     """A program whose eventlog the test writes by hand."""
 
@@ -119,10 +127,7 @@ class ZmqCase(harness.Case):
     def setUp(self):
         needs_zmq()
         super().setUp()
-        if "TSAN_OPTIONS" in os.environ:  # libzmq was not built for it: what its threads do looks like races
-            suppressions = self.folder / "suppressions"
-            suppressions.write_text("race:libzmq.so\n")
-            self.enterContext(unittest.mock.patch.dict(os.environ, TSAN_OPTIONS=f"{os.environ['TSAN_OPTIONS']}:suppressions={suppressions}"))
+        tolerate_libzmq(self)
         self.program = Program(self)
         self.address = f"ipc://{self.folder}/fan.ipc"
 

@@ -7,7 +7,8 @@
  * A probe is a user message of an eventlog with a mark, a number and the moment of its writing in it. The subscriber looks
  * for the mark in whatever parts a message has, so both ends of the comparison may frame as they like.
  */
-#include <errno.h>
+#include "ends.h"
+
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -28,32 +28,6 @@ static uint64_t now(void)
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-static void die(const char *what)
-{
-  perror(what);
-  exit(1);
-}
-
-static int open_socket(const char *path, struct sockaddr_un *address)
-{
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-  if (fd < 0 || strlen(path) >= sizeof address->sun_path) die("socket");
-  memcpy(address->sun_path, path, strlen(path));
-  return fd;
-}
-
-static void send_all(int fd, const uint8_t *data, size_t size)
-{
-  while (size) {
-    ssize_t n = write(fd, data, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) die("write");
-    data += n;
-    size -= (size_t)n;
-  }
 }
 
 /* ------------------------------------------------------------------------------------------------ the program */

@@ -5,7 +5,8 @@
  *
  * With `serve`, the header is sent once and what follows it TIMES times, if TIMES is given.
  */
-#include <errno.h>
+#include "ends.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -15,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,32 +24,6 @@ static double now(void)
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void die(const char *what)
-{
-  perror(what);
-  exit(1);
-}
-
-static int open_socket(const char *path, struct sockaddr_un *address)
-{
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-  if (fd < 0 || strlen(path) >= sizeof address->sun_path) die("socket");
-  memcpy(address->sun_path, path, strlen(path));
-  return fd;
-}
-
-static void send_all(int fd, const uint8_t *data, size_t size)
-{
-  while (size) {
-    ssize_t n = write(fd, data, size < 65536 ? size : 65536);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) die("write");
-    data += n;
-    size -= (size_t)n;
-  }
 }
 
 static int serve(const char *path, const char *file, long times)

@@ -1,4 +1,5 @@
 #include "ctl.h"
+#include "engine/time.h"
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, REQUEST_ROOM = 1024, ANSWER_MAX = 1 << 24, PATIENCE_S = 10 };
@@ -179,19 +179,10 @@ static bool ask(int fd, const struct ctl *ctl)
   return send(fd, line, used, MSG_NOSIGNAL) == (ssize_t)used;
 }
 
-static int milliseconds_left(const struct timespec *begin)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  long long passed = (now.tv_sec - begin->tv_sec) * 1000LL + (now.tv_nsec - begin->tv_nsec) / 1000000;
-  return passed < PATIENCE_S * 1000 ? (int)(PATIENCE_S * 1000 - passed) : 0;
-}
-
 /* The answer's line, NUL-terminated; or NULL, and *why. */
 static char *receive(int fd, size_t *size, const char **why)
 {
-  struct timespec begin;
-  clock_gettime(CLOCK_MONOTONIC, &begin);
+  uint64_t deadline = time_monotonic() + PATIENCE_S * NS_PER_S;
   struct pollfd polled = {.fd = fd, .events = POLLIN};
   char *text = NULL;
   for (size_t room = 1 << 16; room <= ANSWER_MAX; room *= 2) {
@@ -201,7 +192,7 @@ static char *receive(int fd, size_t *size, const char **why)
     text = larger;
     while (*size < room) {
       *why = "evpipe does not answer";
-      if (poll(&polled, 1, milliseconds_left(&begin)) <= 0) return free(text), NULL;
+      if (poll(&polled, 1, time_poll_timeout(deadline)) <= 0) return free(text), NULL;
       ssize_t got = recv(fd, text + *size, room - *size, 0);
       *why = "evpipe has gone before it answered";
       if (got <= 0) return free(text), NULL;

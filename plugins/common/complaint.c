@@ -1,16 +1,9 @@
 #include "complaint.h"
+#include "monotonic.h"
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const uint64_t INTERVAL = UINT64_C(60000000000);
-
-static uint64_t monotonic(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 bool complaint_is_due(struct complaint *complaint, const char *text, uint64_t *unsaid)
 {

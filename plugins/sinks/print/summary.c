@@ -1,8 +1,8 @@
 #include "summary.h"
+#include "monotonic.h"
 #include "summary_state.h"
 #include "text.h"
 #include "utf8.h"
-#include <time.h>
 
 struct summary *summary_new(void)
 {
@@ -221,13 +221,6 @@ bool summary_add(struct summary *summary, const struct evp_batch *batch)
 }
 
 /* ------------------------------------------------------------------------------------------------------------- painting */
-
-static uint64_t monotonic(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void remember_shown(struct summary *summary, uint64_t now)
 {

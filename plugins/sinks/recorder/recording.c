@@ -1,20 +1,13 @@
 #include "recording.h"
+#include "monotonic.h"
 #include "text.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SYNC_INTERVAL_NS UINT64_C(1000000000)
-
-uint64_t recording_clock(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 bool recording_is_open(const struct recording *recording)
 {
@@ -118,7 +111,7 @@ bool recording_begin(struct recording *recording)
     return false;
   }
   if (!recording->part) say_number(recording, number);
-  recording->opened = recording_clock();
+  recording->opened = monotonic();
   recording->content = 0;
   recording->now = recording->sound = (struct position){.block = NO_BLOCK};
   if (recorder->keeper) keeper_tidy(recorder->keeper);
@@ -131,7 +124,7 @@ bool recording_is_due(const struct recording *recording, uint64_t more)
   uint64_t size = recording->file.size + recording->file.compressed.size + more - recording->content;
   if (!recording_is_open(recording) || !recording->now.begun || size == 0) return false;
   if (recorder->rotate.max_size && size >= recorder->rotate.max_size) return true;
-  return recorder->rotate.max_age && recording_clock() - recording->opened >= recorder->rotate.max_age;
+  return recorder->rotate.max_age && monotonic() - recording->opened >= recorder->rotate.max_age;
 }
 
 bool recording_put(struct recording *recording, const void *data, size_t size)
@@ -154,7 +147,7 @@ bool recording_put_prologue(struct recording *recording, uint64_t from, uint64_t
 /* What the disk does not keep can not be taken back: it is said, and the file goes on. */
 static void sync_now(struct recording *recording)
 {
-  recording->synced = recording_clock();
+  recording->synced = monotonic();
   if (file_sync(&recording->file)) return;
   evp_error(recording->recorder->ctx, "%s: the disk may not keep it: %s", recording->file.path, strerror(errno));
   evp_incomplete(recording->recorder->ctx);

@@ -94,7 +94,6 @@ void recording_failed(struct recording *, uint64_t items);
 bool recording_repair(struct recording *); /* the block that the file ends in gets the size that it has */
 void recording_finish(struct recording *); /* an end marker, if it lacks one; its name; closed */
 void recording_look(struct recording *, uint64_t now); /* what time brings: monotonic ns */
-uint64_t recording_clock(void);
 
 /* bytes.c */
 void bytes_write(struct recording *, const struct evp_batch *);

@@ -1,10 +1,10 @@
 #include "server.h"
+#include "monotonic.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -15,13 +15,6 @@ enum {
   ACCEPTS = 64,
   JOIN_WITHIN = 1 << 20 /* so much of the prologue may be unsent when a reader begins with the live stream */
 };
-
-static uint64_t monotonic(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
-}
 
 /* ------------------------------------------------------------------------------------------------------------- readers */
 

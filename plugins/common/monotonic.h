@@ -1,6 +1,8 @@
-/* monotonic.h: the clock that everything here is measured by, in ns. Threads  any. */
-#ifndef EVPIPE_ZMQ_MONOTONIC_H
-#define EVPIPE_ZMQ_MONOTONIC_H
+/* monotonic.h: the clock by which plugins measure how long something takes, in ns (CLOCK_MONOTONIC, as that of a sink's
+ * ticks). Threads  any.
+ */
+#ifndef EVPIPE_COMMON_MONOTONIC_H
+#define EVPIPE_COMMON_MONOTONIC_H
 
 #include <stdint.h>
 #include <time.h>

@@ -571,7 +571,7 @@ class Curve(ZmqCase):
         return path
 
     def client(self, number, server=0):
-        return ("--curve", self.keys[server][0], *self.keys[number])
+        return ("--curve=" + ",".join((self.keys[server][0], *self.keys[number])),)
 
     def test_only_listed_keys_come_in(self):
         data = (harness.DATA / "ticky-966.eventlog").read_bytes()

@@ -23,7 +23,7 @@ def main():
     parser.add_argument("--bind", action="store_true")
     parser.add_argument("--rcvhwm", type=int, default=0)
     parser.add_argument("--rcvbuf", type=int, default=-1)
-    parser.add_argument("--curve", nargs=3, metavar=("SERVER", "PUBLIC", "SECRET"))
+    parser.add_argument("--curve", metavar="SERVER,PUBLIC,SECRET", help="keys: a comma is none of their characters, a dash at the begin may be")
     options = parser.parse_args()
     socket = zmq.Context().socket(zmq.PULL if options.pull else zmq.SUB)
     socket.rcvhwm = options.rcvhwm
@@ -31,7 +31,7 @@ def main():
     for topic in options.subscribe:
         socket.subscribe(topic)
     if options.curve:
-        socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = (key.encode() for key in options.curve)
+        socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = (key.encode() for key in options.curve.split(","))
     monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
     (socket.bind if options.bind else socket.connect)(options.address)
     poller = zmq.Poller()

@@ -315,11 +315,24 @@ static void look_at_paths(struct engine *engine)
     if (engine->nodes[i].each) each_look(engine->nodes[i].each);
 }
 
-/* Where sources may still come, it goes on until it is told to end. */
+static bool is_gone(const struct node *sink)
+{
+  return atomic_load(&sink->failed) || atomic_load(&sink->ended);
+}
+
+/* A sink that still serves somebody what it has got. */
+static bool a_sink_stays(const struct engine *engine)
+{
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (atomic_load(&engine->nodes[i].stays) && !is_gone(&engine->nodes[i])) return true;
+  return false;
+}
+
+/* Where sources may still come, or a sink stays, it goes on until it is told to end. */
 static bool sources_are_done(const struct engine *engine)
 {
   bool ends = false; /* one that ends by itself */
-  if (engine->sources_come) return false;
+  if (engine->sources_come || a_sink_stays(engine)) return false;
   for (unsigned i = 0; i < engine->n_nodes; i++) {
     const struct node *node = &engine->nodes[i];
     if (!node->source || source_has_items(node->source)) continue;
@@ -331,10 +344,8 @@ static bool sources_are_done(const struct engine *engine)
 
 static bool sinks_are_gone(const struct engine *engine)
 {
-  for (unsigned i = 0; i < engine->n_nodes; i++) {
-    const struct node *node = &engine->nodes[i];
-    if (node->sink && !atomic_load(&node->failed) && !atomic_load(&node->ended)) return false;
-  }
+  for (unsigned i = 0; i < engine->n_nodes; i++)
+    if (engine->nodes[i].sink && !is_gone(&engine->nodes[i])) return false;
   return true;
 }
 

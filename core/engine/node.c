@@ -170,6 +170,11 @@ void evp_incomplete(struct evp_ctx *ctx)
   engine_status(ctx->node->engine, STATUS_NODE_FAILED);
 }
 
+void evp_stay(struct evp_ctx *ctx)
+{
+  atomic_store(&ctx->node->stays, true);
+}
+
 void evp_late(struct evp_ctx *ctx, uint64_t events)
 {
   statistics_add(&ctx->node->statistics.late, events);

@@ -45,6 +45,7 @@ struct node {
   struct statistics statistics;
   atomic_bool failed; /* told nothing more but stream_end, stop, destroy */
   atomic_bool ended; /* a sink that wants no more: quietly */
+  atomic_bool stays; /* a sink for whose sake evpipe goes on when its sources have ended */
   atomic_bool source_done; /* a source that will give nothing more */
 
   /* What its instances said in create. */

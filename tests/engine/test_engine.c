@@ -449,6 +449,74 @@ START_TEST(ready_may_end_a_source_of_items)
 }
 END_TEST
 
+/* A sink that stays: when the stream is over it sees five ticks more, and then it ends, fails, or evpipe is told to stop. */
+static unsigned ticks_after_the_end;
+static enum evp_status staying_answer; /* AGAIN: stay until a signal */
+
+struct staying {
+  struct evp_ctx *ctx;
+  bool over;
+};
+
+static enum evp_status staying_create(void *self, struct evp_ctx *ctx)
+{
+  ((struct staying *)self)->ctx = ctx;
+  return EVP_OK;
+}
+
+static enum evp_status staying_start(void *self)
+{
+  struct staying *staying = self;
+  evp_stay(staying->ctx);
+  evp_tick_every(staying->ctx, 20000000);
+  return EVP_OK;
+}
+
+static enum evp_status staying_end(void *self, const struct evp_stream *stream)
+{
+  (void)stream;
+  ((struct staying *)self)->over = true;
+  return EVP_OK;
+}
+
+static enum evp_status staying_tick(void *self, uint64_t now, struct evp_out *out)
+{
+  (void)now;
+  (void)out;
+  if (!((struct staying *)self)->over || ++ticks_after_the_end != 5) return EVP_OK;
+  if (staying_answer != EVP_AGAIN) return staying_answer;
+  kill(getpid(), SIGTERM);
+  return EVP_OK;
+}
+
+static enum evp_status staying_write(void *self, const struct evp_batch *batch)
+{
+  (void)self;
+  (void)batch;
+  return EVP_OK;
+}
+
+START_TEST(evpipe_goes_on_for_a_sink_that_stays)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN, EVP_END, EVP_ERROR};
+  struct evp_plugin plugin = sink_plugin;
+  plugin.instance_size = sizeof(struct staying);
+  plugin.create = staying_create;
+  plugin.start = staying_start;
+  plugin.stream_begin = NULL;
+  plugin.stream_end = staying_end;
+  plugin.tick = staying_tick;
+  plugin.write = staying_write;
+  struct pipeline_edge bytes = {0, EVP_BYTES};
+  struct pipeline_node nodes[] = {made_node(EVP_SOURCE, "app", &made_source), made_node(EVP_SINK, "page", &plugin)};
+  made_edge(nodes, 1, &bytes);
+  ticks_after_the_end = 0;
+  staying_answer = answers[_i];
+  ck_assert_int_eq(made_run(nodes, 2), staying_answer == EVP_ERROR ? 1 : 0);
+  ck_assert_uint_ge(ticks_after_the_end, 5);
+}
+END_TEST
+
 START_TEST(messages_are_delivered)
 {
   struct pipeline_edge sizes = {0, EVP_EVENTS}, metrics = {1, EVP_METRICS};
@@ -478,6 +546,7 @@ int main(void)
   tcase_add_test(tests, a_source_that_does_not_is_read_no_more);
   tcase_add_loop_test(tests, ready_may_end_quietly_or_fail, 0, 2);
   tcase_add_loop_test(tests, ready_may_end_a_source_of_items, 0, 2);
+  tcase_add_loop_test(tests, evpipe_goes_on_for_a_sink_that_stays, 0, 3);
   tcase_add_test(tests, messages_are_delivered);
   return check_main("engine", tests);
 }

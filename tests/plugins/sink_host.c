@@ -115,6 +115,11 @@ void evp_incomplete(struct evp_ctx *ctx)
   said->size--;
 }
 
+void evp_stay(struct evp_ctx *ctx)
+{
+  (void)ctx;
+}
+
 /* ---------------------------------------------------------------------------------------------------- the node's facts */
 
 uint32_t evp_input_signals(struct evp_ctx *ctx)

@@ -265,6 +265,9 @@ uint64_t evp_timeout(struct evp_ctx *); /* [any] the node's `timeout` key, ns: h
 /* [any] The node goes on, but something that it was to keep is lost for good: evpipe's exit status will be 1. Reported and
    counted by the caller. */
 void evp_incomplete(struct evp_ctx *);
+/* In start, sinks that serve what they have got: evpipe does not end with its sources, but goes on until it is told to stop, or
+   this sink fails or ends. */
+void evp_stay(struct evp_ctx *);
 int evp_stop_fd(struct evp_ctx *); /* [any] readable once calls that wait should give up: poll it beside your own fd */
 
 /* In create: what to be given. A sink, or a filter that emits no events: exactly the types it named, and without a

@@ -1,9 +1,9 @@
 #include "request.h"
+#include "gzip.h"
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 /* An answer that goes on and on is cut; what it began with has been read. */
 enum { ANSWER_TOTAL_MAX = 1024 * 1024 };
@@ -16,10 +16,7 @@ struct request {
   CURL *easy;
   CURLM *multi; /* beside the easy handle for its poll(), which can watch stop_fd */
   struct curl_slist *plain_headers, *gzip_headers;
-  z_stream deflate;
-  bool gzip;
-  uint8_t *packed;
-  size_t packed_capacity;
+  struct gzip *gzip; /* NULL: bodies go as they are */
   char error[CURL_ERROR_SIZE];
 };
 
@@ -95,17 +92,14 @@ static void set_options(struct request *request, const struct request_options *o
 
 struct request *request_new(const struct request_options *options)
 {
-  enum { GZIP = 16 };
   struct request *request = calloc(1, sizeof *request);
   if (!request) return NULL;
   request->stop_fd = options->stop_fd;
   request->easy = curl_easy_init();
   request->multi = curl_multi_init();
   bool gzip = options->target->compression == COMPRESSION_GZIP;
-  /* Level 1: nine times fewer bytes for 220 ns a point; higher levels double the time for little. */
-  request->gzip =
-    gzip && deflateInit2(&request->deflate, 1, Z_DEFLATED, MAX_WBITS + GZIP, 8, Z_DEFAULT_STRATEGY) == Z_OK;
-  if (request->easy && request->multi && request->gzip == gzip && add_headers(request, options->target->token)) {
+  if (gzip) request->gzip = gzip_new();
+  if (request->easy && request->multi && !gzip == !request->gzip && add_headers(request, options->target->token)) {
     set_options(request, options);
     return request;
   }
@@ -120,39 +114,20 @@ void request_free(struct request *request)
   if (request->multi) curl_multi_cleanup(request->multi);
   curl_slist_free_all(request->plain_headers);
   curl_slist_free_all(request->gzip_headers);
-  if (request->gzip) deflateEnd(&request->deflate);
-  free(request->packed);
+  gzip_free(request->gzip);
   free(request);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- a transfer */
 
-/* The compressed size; 0: no memory, send it as it is. */
-static size_t compress_body(struct request *request, const uint8_t *data, size_t size)
-{
-  if (size > UINT32_MAX / 2 || deflateReset(&request->deflate) != Z_OK) return 0;
-  size_t bound = deflateBound(&request->deflate, size);
-  if (bound > request->packed_capacity) {
-    free(request->packed);
-    request->packed = malloc(bound);
-    request->packed_capacity = request->packed ? bound : 0;
-    if (!request->packed) return 0;
-  }
-  z_stream *deflater = &request->deflate;
-  deflater->next_in = (Bytef *)(uintptr_t)data; /* zlib does not write there; its type is older than const */
-  deflater->avail_in = (uInt)size;
-  deflater->next_out = request->packed;
-  deflater->avail_out = (uInt)request->packed_capacity;
-  return deflate(deflater, Z_FINISH) == Z_STREAM_END ? deflater->total_out : 0;
-}
-
 static void set_body(struct request *request, const uint8_t *data, size_t size)
 {
-  size_t packed = request->gzip && size ? compress_body(request, data, size) : 0;
+  const uint8_t *packed = data;
+  size_t packed_size = request->gzip && size ? gzip_pack(request->gzip, data, size, &packed) : 0;
   curl_easy_setopt(request->easy, CURLOPT_POST, 1L);
-  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDS, packed ? request->packed : data);
-  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(packed ? packed : size));
-  curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, packed ? request->gzip_headers : request->plain_headers);
+  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDS, packed_size ? packed : data);
+  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(packed_size ? packed_size : size));
+  curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, packed_size ? request->gzip_headers : request->plain_headers);
 }
 
 /* A name server that does not answer is waited for by a thread of libcurl's, which a normal end would join. */

@@ -90,6 +90,18 @@ static void print_rows(const struct row *rows, size_t n)
     }
 }
 
+static void print_silence(const struct config_node *node)
+{
+  const struct config_pair *silent = tree_find(node, "silent");
+  static const char *const reasons[][2] = {{"no_header", "no eventlog header comes"},
+    {"no_events", "a header came, but no events"}, {"no_census", "no heap census comes"}};
+  for (size_t i = 0; silent && i < sizeof reasons / sizeof *reasons; i++) {
+    double n = number(&silent->value, reasons[i][0]);
+    if (n > 0) printf(", %s", reasons[i][1]);
+    if (n > 1) printf(" (of %.0f connections)", n);
+  }
+}
+
 /* What a table has no room for: how it stands with a source's program. */
 static void print_source(const struct config_node *node, double now)
 {
@@ -97,6 +109,7 @@ static void print_source(const struct config_node *node, double now)
   if (!scalar(node, "connects")) return;
   printf("%s: %s, %s connections so far", scalar(node, "name"),
     number(node, "connected") > 0 ? "connected" : "not connected", scalar(node, "connects"));
+  print_silence(node);
   if (last) printf(", last event %.1f s ago", now - strtod(last, NULL));
   if (clock) printf(", times are %s", clock);
   if (!strcmp(scalar(node, "controllable"), "true")) printf(", controllable");

@@ -159,12 +159,22 @@ static void put_seconds(struct json *json, const char *key, double seconds)
   json_number(json, key, text);
 }
 
+static void put_silence(struct json *json, const struct evp_node_statistics *read)
+{
+  static const char *const reasons[EVP_SILENCES] = {"no_header", "no_events", "no_census"};
+  json_object(json, "silent");
+  for (unsigned i = 0; i < EVP_SILENCES; i++)
+    if (read->silent[i]) json_int(json, reasons[i], (int64_t)read->silent[i]);
+  json_end(json);
+}
+
 static void put_source(struct json *json, const struct node *node, const struct evp_node_statistics *read)
 {
   static const char *const clocks[] = {NULL, "estimated", "exact"};
   json_int(json, "connected", (int64_t)read->connected);
   json_int(json, "connects", (int64_t)read->connects);
   json_bool(json, "controllable", is_controllable(node));
+  put_silence(json, read);
   if (read->last_event)
     put_seconds(json, "last_event", (double)read->last_event / 1e9);
   else

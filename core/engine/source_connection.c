@@ -8,6 +8,7 @@ void source_disconnect(struct source *source)
   lane_forget_fd(source);
   if (source->connected && source->plugin->disconnect) source->plugin->disconnect(source->ctx->self);
   if (source->open) atomic_fetch_sub_explicit(&source->node->statistics.connected, 1, memory_order_relaxed);
+  silence_end(&source->silence, source->ctx);
   source->connected = source->open = false;
   source->fd = -1;
 }
@@ -62,8 +63,7 @@ static struct evp_stream *new_stream(struct source *source)
 bool source_begin_stream(struct source *source)
 {
   struct evp_stream *stream = new_stream(source);
-  source->silence = (struct silence){.connected = source->silence.connected};
-  if (source->intake.restart) source->silence.connected = time_monotonic();
+  silence_begin(&source->silence, source->ctx, source->intake.restart ? time_monotonic() : source->silence.connected);
   if (stream && intake_begin(&source->intake, stream, source->ctx->modified)) return true;
   source_fail(source, "the begin of a stream");
   source_become_done(source);
@@ -92,7 +92,7 @@ static void become_open(struct source *source, int fd)
   source->input_over = source->empty = false;
   source->intake.reader.used = source->intake.reader.parsed = source->intake.reader.sent = 0;
   reader_free(&source->intake.reader);
-  source->silence = (struct silence){.connected = time_monotonic()};
+  silence_begin(&source->silence, source->ctx, time_monotonic());
   statistics_add(&source->node->statistics.connects, 1);
   bool is_news = source_comes_and_goes(source);
   if (is_news) atomic_store(&source->node->engine->live, true);

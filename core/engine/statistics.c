@@ -77,6 +77,7 @@ void statistics_read(struct statistics *statistics, struct evp_node_statistics *
   read->busy = statistics_get(&statistics->busy_ns);
   read->connected = statistics_get(&statistics->connected);
   read->connects = statistics_get(&statistics->connects);
+  for (unsigned i = 0; i < EVP_SILENCES; i++) read->silent[i] = statistics_get(&statistics->silent[i]);
   read->last_event = atomic_load_explicit(&statistics->last_event, memory_order_relaxed);
   read->clock = atomic_load_explicit(&statistics->clock, memory_order_relaxed);
   read->decode_errors = statistics_get(&statistics->decode_errors);

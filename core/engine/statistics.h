@@ -31,6 +31,7 @@ struct statistics {
   _Atomic int64_t messages_since; /* monotonic: when the oldest of them was sealed, less than 0: before a reboot */
   _Atomic uint64_t delivered_bytes; /* written to a sink that takes bytes, or in messages that were accepted */
   _Atomic uint64_t connects, connected, decode_errors, skipped_bytes;
+  _Atomic uint64_t silent[EVP_SILENCES]; /* connections, by enum evp_silence */
   _Atomic int64_t last_event; /* Unix ns of the newest event of a source; 0: none */
   atomic_uint clock; /* enum evp_clock_state of the stream that a source read last */
   pthread_mutex_t lock; /* of what follows */

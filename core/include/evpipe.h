@@ -357,6 +357,13 @@ enum {
   EVP_SIGNALS = 6,
   EVP_DROP_REASONS = 16
 }; /* signals that there are, from bit 0 on; reasons that are told apart */
+/* Why nothing comes from a live source that is connected, when that has lasted for ten seconds. */
+enum evp_silence {
+  EVP_SILENT_NO_HEADER = 0, /* another reader is attached, or it is no eventlog socket */
+  EVP_SILENT_NO_EVENTS = 1, /* a header, but no events: no -l, no flush interval, or an idle program */
+  EVP_SILENT_NO_CENSUS = 2, /* events, but no heap census, though a filter waits for it */
+  EVP_SILENCES = 3
+};
 enum evp_clock_state { EVP_CLOCK_NONE = 0, EVP_CLOCK_ESTIMATED = 1, EVP_CLOCK_EXACT = 2 };
 
 struct evp_drop_count {
@@ -392,6 +399,7 @@ struct evp_node_statistics { /* grows at the end */
     skipped_bytes; /* a source's: places in the input that were not understood, bytes left out there */
   uint64_t late; /* evp_late() */
   uint64_t recovered, spool_items; /* a sink's: what an earlier process left in its spool; what waits there now */
+  uint64_t silent[EVP_SILENCES]; /* a source's open connections that are silent, by enum evp_silence */
 };
 
 /* The statistics of node `index`, counted from 0 in the order of the pipeline (a node comes after all that it takes

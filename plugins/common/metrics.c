@@ -39,6 +39,8 @@ const struct metric_description metric_descriptions[METRIC_COUNT] = {
     EVP_DOUBLE},
   [METRIC_SOURCE_CONNECTED] = {"evpipe_source_connected", "", "Open connections.", EVP_GAUGE, EVP_INT64},
   [METRIC_SOURCE_CONNECTS] = {"evpipe_source_connects_total", "", "Connections so far.", EVP_COUNTER, EVP_INT64},
+  [METRIC_SOURCE_SILENT] = {"evpipe_source_silent", "", "Open connections from which nothing comes, by reason.",
+    EVP_GAUGE, EVP_INT64},
   [METRIC_SOURCE_LAST_EVENT] = {"evpipe_source_last_event_timestamp_seconds", "seconds",
     "Unix time of the newest event.", EVP_GAUGE, EVP_DOUBLE},
   [METRIC_CLOCK_EXACT] = {"evpipe_stream_clock_exact", "", "Whether the clock of the newest stream is exact.",

@@ -23,6 +23,17 @@ EVENTS = """
     sinks:
       out: {plugin: print, from: app, format: json, path: /dev/null}
 """
+WATCHED = """
+    control: {unix: "%s"}
+    sources:
+      app: {plugin: socket, unix: "%s"}
+      evpipe: {plugin: internal, interval: 50ms}
+    filters:
+      heap: {plugin: heap, from: app}
+    sinks:
+      none: {plugin: print, from: heap, format: json, path: /dev/null}
+      out: {plugin: print, from: evpipe, format: json}
+"""
 NO_HEADER, NO_EVENTS, NO_CENSUS = r"warn.*no eventlog header", r"warn.*header.*no events", r"warn.*no heap census"
 
 
@@ -68,6 +79,29 @@ class Silence(harness.Case):
         self.assertIn("-hT", process.err())
         self.assertIn("--no-automatic-heap-samples", process.err())
         self.check_only(process, NO_CENSUS)
+
+    def test_it_is_a_state_as_long_as_it_lasts(self):
+        """In the statistics, as metrics and on the control socket: nothing, no census, nothing again when the program has gone."""
+        socket_path = self.folder / "control"
+        pipeline = WATCHED % (socket_path, self.folder / "replay.sock")
+        server = self.replay(self.without_census(), "--end", "hold")
+        process = self.evpipe(pipeline, environment=SHORT)
+        self.wait_err(process, NO_CENSUS)
+        found = harness.wait_for("the state among the metrics", lambda: self.states(process) and self.states(process)[-1] == [0, 0, 1] and self.states(process))
+        self.assertIn([0, 0, 0], found)
+        shown = self.start([harness.EVPIPE, "ctl", "-s", socket_path, "stats"], "ctl")
+        self.assertEqual(shown.wait(), 0, shown.err())
+        self.assertIn("no heap census comes", shown.out().decode())
+        server.stop()
+        harness.wait_for("the end of the state", lambda: self.states(process)[-1] == [0, 0, 0])
+        self.assertEqual(process.stop(), 0)
+
+    def states(self, process):
+        lines = [line for line in process.out().splitlines() if line.endswith(b"}")]
+        items = [item for item in map(harness.json.loads, lines) if item["name"] == "evpipe_source_silent"]
+        reasons = [item["labels"]["reason"] for item in items[:3]]
+        self.assertEqual(reasons, ["no_header", "no_events", "no_census"][:len(reasons)])
+        return [[item["value"] for item in items[at:at + 3]] for at in range(0, len(items) - 2, 3)]
 
     def test_no_census_is_no_matter_where_no_heap_filter_waits(self):
         process = self.run_with(self.replay(self.without_census(), "--end", "hold"), EVENTS)

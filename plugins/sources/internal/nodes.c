@@ -40,10 +40,20 @@ static void add_bytes(struct emission *emission, const struct evp_node_statistic
   if (gives || node->bytes_out) emission_add_int(emission, METRIC_NODE_BYTES, out, (int64_t)node->bytes_out);
 }
 
+static void add_silence(struct emission *emission, const struct evp_node_statistics *node)
+{
+  static const char *const reasons[EVP_SILENCES] = {"no_header", "no_events", "no_census"};
+  for (unsigned i = 0; i < EVP_SILENCES; i++) {
+    const char *const labels[] = {"node", node->name, "reason", reasons[i], NULL};
+    emission_add_int(emission, METRIC_SOURCE_SILENT, labels, (int64_t)node->silent[i]);
+  }
+}
+
 static void add_source(struct emission *emission, const struct evp_node_statistics *node, const char *const *labels)
 {
   emission_add_int(emission, METRIC_SOURCE_CONNECTED, labels, (int64_t)node->connected);
   emission_add_int(emission, METRIC_SOURCE_CONNECTS, labels, (int64_t)node->connects);
+  add_silence(emission, node);
   if (node->last_event) emission_add_double(emission, METRIC_SOURCE_LAST_EVENT, labels, (double)node->last_event / 1e9);
   if (node->clock != EVP_CLOCK_NONE)
     emission_add_int(emission, METRIC_CLOCK_EXACT, labels, node->clock == EVP_CLOCK_EXACT);

@@ -1,5 +1,8 @@
 #include "metrics.h"
 
+static const double gc_pause_bounds[METRIC_GC_PAUSE_BOUNDS] = {
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5};
+
 const struct metric_description metric_descriptions[METRIC_COUNT] = {
   [METRIC_PROGRAM_INFO] = {"ghc_program_info", "", "What runs: 1 while it does.", EVP_GAUGE, EVP_INT64},
   [METRIC_HEAP_SIZE] = {"ghc_heap_size_bytes", "bytes", "Megablocks that the RTS holds.", EVP_GAUGE, EVP_INT64},
@@ -16,6 +19,14 @@ const struct metric_description metric_descriptions[METRIC_COUNT] = {
     EVP_INT64},
   [METRIC_HEAP_PROFILED] = {"ghc_heap_profiled_bytes", "bytes", "Sum of all bands of a heap census.", EVP_GAUGE,
     EVP_INT64},
+  [METRIC_GC_PAUSE] = {"ghc_gc_pause_seconds", "seconds", "For how long collections stopped the program.",
+    EVP_HISTOGRAM, EVP_BUCKETS, METRIC_GC_PAUSE_BOUNDS, gc_pause_bounds},
+  [METRIC_GC_COLLECTIONS] = {"ghc_gc_total", "", "Garbage collections.", EVP_COUNTER, EVP_INT64},
+  [METRIC_GC_COPIED] = {"ghc_gc_copied_bytes_total", "bytes", "Bytes that collections copied.", EVP_COUNTER, EVP_INT64},
+  [METRIC_GC_SLOP] = {"ghc_gc_slop_bytes", "bytes", "Lost at the ends of blocks.", EVP_GAUGE, EVP_INT64},
+  [METRIC_GC_FRAGMENTATION] = {"ghc_gc_fragmentation_bytes", "bytes", "Held in blocks that are free.", EVP_GAUGE,
+    EVP_INT64},
+  [METRIC_GC_PAR_THREADS] = {"ghc_gc_par_threads", "", "Threads that did the newest collection.", EVP_GAUGE, EVP_INT64},
   [METRIC_NODE_ITEMS] = {"evpipe_node_items_total", "", "Items that came in and went out.", EVP_COUNTER, EVP_INT64},
   [METRIC_NODE_BYTES] = {"evpipe_node_bytes_total", "bytes", "Bytes of eventlog or of messages.", EVP_COUNTER,
     EVP_INT64},
@@ -69,6 +80,8 @@ const struct evp_series *metric_series(
     .kind = description->kind,
     .type = description->type,
     .labels = labels,
-    .n_labels = n_labels};
+    .n_labels = n_labels,
+    .n_bounds = description->n_bounds,
+    .bounds = description->bounds};
   return evp_series_get(ctx, &wanted);
 }

@@ -1,4 +1,5 @@
-/* metrics.h: the one table of the metrics that our filters and sources make: name, unit, kind and type of each.
+/* metrics.h: the one table of the metrics that our filters and sources make: name, unit, kind, type and
+ * buckets of each.
  *
  * A metric's type is fixed here and never changes: InfluxDB refuses a field that becomes another type.
  * docs/metrics.md says what each means; a test compares the two.
@@ -19,6 +20,12 @@ enum metric {
   METRIC_HEAP_ALLOCATED,
   METRIC_HEAP_CENSUS,
   METRIC_HEAP_PROFILED,
+  METRIC_GC_PAUSE,
+  METRIC_GC_COLLECTIONS,
+  METRIC_GC_COPIED,
+  METRIC_GC_SLOP,
+  METRIC_GC_FRAGMENTATION,
+  METRIC_GC_PAR_THREADS,
   METRIC_NODE_ITEMS,
   METRIC_NODE_BYTES,
   METRIC_NODE_DROPPED,
@@ -49,9 +56,17 @@ enum metric {
   METRIC_COUNT
 };
 
+enum {
+  METRIC_GC_PAUSE_BOUNDS = 14,
+  /* As many as GHC ever has (MAX_N_CAPABILITIES is 256); what counts for more is damaged, and not shown. */
+  CAPABILITIES_MAX = 1024
+};
+
 struct metric_description {
   const char *name, *unit, *help;
   uint16_t kind, type; /* enum evp_metric_kind, enum evp_value_type */
+  uint32_t n_bounds; /* histograms, as in struct evp_series */
+  const double *bounds;
 };
 
 extern const struct metric_description metric_descriptions[METRIC_COUNT];

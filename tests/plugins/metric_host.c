@@ -264,6 +264,24 @@ enum evp_status evp_emit_int(struct evp_out *out, const struct evp_series *emitt
   return EVP_OK;
 }
 
+enum evp_status evp_emit_buckets(
+  struct evp_out *out, const struct evp_series *emitted, uint64_t time, const struct evp_buckets *buckets)
+{
+  struct metric_host *host = of_ctx(out);
+  const struct host_series *series = (const struct host_series *)emitted;
+  if (series->ended) abort();
+  host->metrics++;
+  if (host->count_only) return EVP_OK;
+  put(host, "%" PRIu64 " %s count=%" PRIu64 " sum=%.12g", time, series->text, buckets->count, buckets->sum);
+  for (uint32_t i = 0; i <= emitted->n_bounds; i++) {
+    if (!buckets->counts[i]) continue;
+    put(host, i < emitted->n_bounds ? " <=%g:%" PRIu64 : " >%g:%" PRIu64,
+      emitted->bounds[i < emitted->n_bounds ? i : i - 1], buckets->counts[i]);
+  }
+  put(host, "\n");
+  return EVP_OK;
+}
+
 struct evp_metric *evp_emit_metrics(struct evp_out *out, uint32_t n)
 {
   struct metric_host *host = of_ctx(out);

@@ -4,6 +4,8 @@
  * What it emits, drops and says is kept as text, a line each, in order:
  *
  *   100 ghc_heap_census_bytes{band=THUNK,breakdown=closure_type} 8     a metric: event time, series, value
+ *   100 ghc_gc_pause_seconds{generation=0} count=2 sum=0.7 <=0.5:1 <=1:1
+ *                                                                      a histogram: the buckets that are not empty
  *   100 user_message info cap=0 thread=7 "hello"                       a log
  *   --                                                                 the end of a group
  *   end ghc_heap_census_bytes{...}                                     evp_series_end()

@@ -7,9 +7,6 @@
 
 #include "metrics.h"
 
-/* As many as GHC ever has (MAX_N_CAPABILITIES is 256); what counts for more is damaged, and not shown. */
-enum { CAPABILITIES_MAX = 1024 };
-
 struct gauges {
   struct evp_ctx *ctx;
   const struct evp_series *series[METRIC_COUNT]; /* NULL: not seen yet */

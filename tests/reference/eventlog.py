@@ -15,6 +15,7 @@ from collections import Counter, defaultdict, namedtuple
 BLOCK_MARKER, USER_MESSAGE, USER_MARKER = 18, 19, 58
 RTS_IDENTIFIER, PROGRAM_ARGS, OSPROCESS_PID, WALL_CLOCK_TIME = 29, 30, 32, 43
 THREAD_LABEL, LOG_MESSAGE = 44, 16
+STARTUP, GC_START, GC_END, REQUEST_SEQ_GC, REQUEST_PAR_GC, GC_STATS = 17, 9, 10, 11, 12, 53
 HEAP_ALLOCATED, HEAP_SIZE, HEAP_LIVE, MEM_RETURN, BLOCKS_SIZE = 49, 50, 51, 90, 91
 PROF_BEGIN, COST_CENTRE, SAMPLE_BEGIN, SAMPLE_STACK, SAMPLE_STRING, SAMPLE_END, BIO_SAMPLE_BEGIN = 160, 161, 162, 163, 164, 165, 166
 IPE = 169
@@ -301,6 +302,89 @@ def points(data, estimated_epoch=None):
             raise Malformed("the stream does not say when it was")
         yield from census_points(censuses(stream), epoch)
         yield from gauge_points(stream, epoch)
+
+
+# --------------------------------------------------------------------------------------------------------- collections
+
+GC_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+GC_GAUGES = ("ghc_gc_slop_bytes", "ghc_gc_fragmentation_bytes", "ghc_gc_par_threads")
+
+Collection = namedtuple("Collection", "generation begin end statistics")  # records, None if there is none
+
+
+def collections(stream):
+    """The collections of a program, each once, told by what stands beside what in the buffer of one capability."""
+    relevant = {GC_START, GC_END, GC_STATS} if GC_STATS in stream.types else {GC_START, GC_END, REQUEST_SEQ_GC, REQUEST_PAR_GC}
+    capabilities, by_capability = 0, defaultdict(list)
+    for record in stream.records({STARTUP, *relevant}):
+        if record.type == STARTUP:
+            capabilities, = struct.unpack_from(">H", record.payload)
+        else:
+            by_capability[record.capability].append(record)
+    for records in by_capability.values():
+        for before, record, after in zip([None, *records], records, [*records[1:], None]):
+            ended = after is not None and after.type == GC_END
+            if record.type == GC_STATS:
+                begun = before is not None and before.type == GC_START
+                yield Collection(struct.unpack_from(">H", record.payload, 4)[0], before if begun else None, after if ended else None, record)
+            elif GC_STATS not in stream.types and record.type == GC_START and ended:
+                if capabilities == 1 or before is not None and before.type in (REQUEST_SEQ_GC, REQUEST_PAR_GC):
+                    yield Collection(None, record, after, None)
+
+
+def sorted_by_time(stream):
+    """Where each record would be, by its offset, if all were put in order: of equal times in the order of the bytes."""
+    return {record.offset: place for place, record in enumerate(sorted(stream.records(), key=lambda record: record.time))}
+
+
+class Cumulative:
+    """What only grows: never shown with a time before the one it had."""
+
+    def __init__(self, name, labels):
+        self.name, self.labels, self.time = name, labels, 0
+
+    def point(self, time, value):
+        self.time = max(self.time, time)
+        return Point(self.name, self.labels, self.time, value)
+
+
+def buckets_of(pauses):
+    """As the sink print shows a histogram: count, sum, and how many are not above each bound."""
+    total = sum(pauses)
+    return len(pauses), total / 10**9, tuple(sum(pause <= bound * 10**9 for pause in pauses) for bound in (*GC_BOUNDS, float("inf")))
+
+
+def collection_points(stream, epoch, place=None):
+    """What the filter `gc` should make of the stream but for what it takes back; `place`: of each offset, if not that of the bytes."""
+    steps = []
+
+    def placed(record):
+        return place[record.offset] if place else record.offset
+
+    for collection in collections(stream):
+        if collection.statistics:
+            steps.append((placed(collection.statistics), 0, collection))
+        if collection.begin and collection.end:
+            steps.append((max(placed(collection.end), placed(collection.statistics or collection.end)), 1, collection))
+    totals, copied, pauses, series = Counter(), 0, defaultdict(list), {}
+    for _, is_pause, (generation, begin, end, statistics) in sorted(steps, key=lambda step: step[:2]):
+        labels = () if generation is None else (("generation", str(generation)),)
+
+        def grown(name, labels):
+            return series.setdefault((name, labels), Cumulative(name, labels))
+
+        if statistics is None or not is_pause:
+            totals[generation] += 1
+            yield grown("ghc_gc_total", labels).point(epoch + (statistics or end).time, totals[generation])
+        if is_pause:
+            pauses[generation].append(end.time - begin.time)
+            yield grown("ghc_gc_pause_seconds", labels).point(epoch + end.time, buckets_of(pauses[generation]))
+        else:
+            more, slop, fragmentation, threads = struct.unpack_from(">QqqI", statistics.payload, 6)
+            copied += more
+            yield grown("ghc_gc_copied_bytes_total", ()).point(epoch + statistics.time, copied)
+            for name, value in zip(GC_GAUGES, (slop, fragmentation, threads)):
+                yield Point(name, (), epoch + statistics.time, value)
 
 
 def newest_block_end(stream):

@@ -2,6 +2,7 @@
 """The sink zmq against subscribers of its own library: what they record, how they come late, lose, are refused."""
 import contextlib
 import itertools
+import json
 import os
 import pathlib
 import re
@@ -197,6 +198,30 @@ class Recording(ZmqCase):
         self.assertGreater(len(wanted), 1000)
         self.assertEqual(sorted(got), sorted(wanted))
         self.check_headers(messages)
+
+    def test_histograms(self):
+        """A part has all buckets, as `print` shows them; a subscriber that comes late gets the last value of each series."""
+        evpipe = self.begin("gc", "filters:\n  gc: {plugin: gc, from: app}\n", text=PIPELINE + """
+  objects: {plugin: print, from: gc, format: json, path: "%s/objects"}
+""" % self.folder)
+        subscriber = self.subscribe(evpipe, "metrics/")
+        data = harness.OWN_LOG.read_bytes()
+        self.program.write(data[:len(data) // 2])
+        subscriber.wait("histograms", lambda messages: any(b"ghc_gc_pause_seconds" in part for part in zmq_messages.objects(messages, "metrics")))
+        late = self.subscribe(evpipe, "metrics/", name="late")
+        late.wait("last values", lambda messages: zmq_messages.objects(messages, "metrics", snapshot=True))
+        self.program.write(data[len(data) // 2:])
+        self.program.end()
+        subscriber.wait_end(("metrics",))
+        late.wait_end(("metrics",))
+        self.finish(evpipe)
+        wanted = (self.folder / "objects").read_bytes().splitlines()
+        self.assertEqual(zmq_messages.objects(subscriber.messages(), "metrics"), wanted)
+        kept = zmq_messages.objects(late.messages(), "metrics", snapshot=True)
+        self.assertIn(b"ghc_gc_pause_seconds", b"".join(kept))
+        self.assertLessEqual(set(kept), set(wanted))
+        value = json.loads(next(part for part in reversed(wanted) if b"ghc_gc_pause_seconds" in part))["value"]
+        self.assertEqual((value["count"], len(value["buckets"]), value["buckets"][-1]), (31, 15, {"le": "+Inf", "count": 31}))
 
     def check_headers(self, messages):
         epoch = eventlog.stream_epoch(next(eventlog.streams(harness.OWN_LOG.read_bytes())))

@@ -93,3 +93,15 @@ class Influx:
                 labels = tuple(sorted(tags.items()))
                 found += [eventlog.Point(name, labels, time, value) for time, value in series["values"]]
         return found
+
+    def histograms(self, name, service):
+        """All points of that measurement and service, each value as eventlog.buckets_of() has it, the number of all last."""
+        found = []
+        for series in self.query(f'SELECT * FROM "{name}" WHERE service = \'{service}\' GROUP BY *'):
+            labels = tuple(sorted((key, text) for key, text in series["tags"].items() if text and key != "service"))
+            for row in series["values"]:
+                fields = dict(zip(series["columns"], row))
+                time, count, total = fields.pop("time"), fields.pop("count"), fields.pop("sum")
+                below = tuple(number for _, number in sorted((float(bound), number) for bound, number in fields.items()))
+                found.append(eventlog.Point(name, labels, time, (count, total, (*below, count))))
+        return found

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""socket -> heap -> a real InfluxDB: what is queried back is what the log says; the database's absence costs nothing."""
+"""socket -> heap, logs, gc -> a real InfluxDB: what is queried back is what the log says; the database's absence costs nothing."""
 import pathlib
 import sys
 import time
@@ -20,10 +20,11 @@ PIPELINE = """
     filters:
       heap: {plugin: heap, from: app}
       logs: {plugin: logs, from: app}
+      gc: {plugin: gc, from: app}
     sinks:
       influx:
         plugin: influxdb
-        from: [heap, logs]
+        from: [heap, logs, gc]
         url: "%s"
         database: eventlog
         create_database: true
@@ -62,6 +63,17 @@ class InfluxDB(harness.Case):
                 data = log.read_bytes()
                 self.check(data, service)
                 self.check_logs(next(eventlog.streams(data)), service)
+                self.check_collections(next(eventlog.streams(data)), service)
+
+    def check_collections(self, stream, service):
+        """Of several points of one series with one time the last is kept. A histogram is one point, its buckets cumulative."""
+        wanted = {point[:3]: point.value for point in eventlog.collection_points(stream, eventlog.stream_epoch(stream))}
+        self.assertTrue(wanted)
+        numbers = {name for name, _, _ in wanted} - {"ghc_gc_pause_seconds"}
+        got = {point[:3]: point.value for point in [*self.influx.points(numbers, service), *self.influx.histograms("ghc_gc_pause_seconds", service)]}
+        taken_back = {key for key in set(got) - set(wanted) if got.pop(key) == 0}
+        self.assertEqual({name for name, _, _ in taken_back}, set(eventlog.GC_GAUGES))
+        self.assertEqual(got, wanted)
 
     def check_logs(self, stream, service):
         """Every marker and message, at its time, is there; how odd bytes are shown is the sink's own tests' business."""

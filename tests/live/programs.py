@@ -39,8 +39,16 @@ def need_ghc():
 
 def chatter(name, *flags):
     """tests/live/Chatter.hs built with the machine's own GHC (0.4 s) and these flags."""
+    return own_ghc(name, "Chatter.hs", *flags)
+
+
+def collector():
+    return own_ghc("collector", "Collector.hs", "-O1", "-threaded", "-eventlog", "-rtsopts")
+
+
+def own_ghc(name, source, *flags):
     need_ghc()
-    return compile_in(harness.BUILD / ("live-" + name), ["ghc", "-v0", *flags, "Chatter.hs", "-o", name], name, ("Chatter.hs",))
+    return compile_in(harness.BUILD / ("live-" + name), ["ghc", "-v0", *flags, source, "-o", name], name, (source,))
 
 
 def debian_12():

@@ -112,6 +112,16 @@ static struct series_value *find_series(struct summary *summary, struct source *
   return value;
 }
 
+static void note_greatest(struct row *row, const struct evp_series *series, const struct evp_buckets *buckets)
+{
+  uint32_t greatest = series->n_bounds;
+  while (greatest > 0 && buckets->counts[greatest] == 0) greatest--;
+  if (series->n_bounds == 0 || buckets->counts[greatest] == 0) return;
+  row->beyond = row->beyond || greatest == series->n_bounds;
+  double bound = series->bounds[row->beyond ? series->n_bounds - 1 : greatest];
+  if (bound > row->bound) row->bound = bound;
+}
+
 static void set_row(struct summary *summary, struct source *source, const struct evp_metric *metric)
 {
   struct series_value *series = find_series(summary, source, metric->series);
@@ -131,6 +141,7 @@ static void set_row(struct summary *summary, struct source *source, const struct
   default:
     value = metric->value.buckets->sum;
     count = metric->value.buckets->count;
+    note_greatest(series->row, metric->series, metric->value.buckets);
   }
   series->row->value += value - series->value;
   series->row->count += count - series->count;

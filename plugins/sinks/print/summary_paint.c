@@ -152,17 +152,28 @@ static void put_row(struct picture *picture, const char *name, double value, con
   put_column(picture, number, VALUE_CELLS, true);
 }
 
+/* gc pause   266   12/s  mean 2.75 ms, all <= 25.00 ms */
+static void put_histogram(struct picture *picture, const char *name, const struct row *row)
+{
+  char number[64];
+  put_row(picture, name, (double)row->count, "");
+  put_rate(picture, (double)(row->count - row->count_shown), "");
+  if (!row->count) return;
+  format_value(number, sizeof number, row->value / (double)row->count, row->unit);
+  put(picture, "  mean ");
+  put(picture, number);
+  if (row->bound == 0) return;
+  format_value(number, sizeof number, row->bound, row->unit);
+  put(picture, row->beyond ? ", some > " : ", all <= ");
+  put(picture, number);
+}
+
 static void put_metric(struct picture *picture, const struct row *row)
 {
   char name[sizeof row->name];
   plain_name(name, sizeof name, row->name);
   if (row->kind == EVP_HISTOGRAM) {
-    char mean[64];
-    put_row(picture, name, (double)row->count, "");
-    put_rate(picture, (double)(row->count - row->count_shown), "");
-    format_value(mean, sizeof mean, row->count ? row->value / (double)row->count : 0, row->unit);
-    put(picture, "  mean ");
-    put(picture, mean);
+    put_histogram(picture, name, row);
   } else {
     put_row(picture, name, row->value, row->unit);
     double change = row->was_shown ? row->value - row->shown : 0;

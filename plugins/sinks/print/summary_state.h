@@ -18,6 +18,8 @@ struct row { /* a metric, added up over its series */
   uint16_t kind, type;
   double value, shown; /* of a histogram the sum */
   uint64_t count, count_shown; /* of a histogram */
+  double bound; /* of a histogram: the greatest that something came near */
+  bool beyond; /* something was above it */
   bool was_shown;
 };
 

@@ -297,6 +297,34 @@ START_TEST(the_summary_elsewhere_is_a_block_when_there_is_news)
 }
 END_TEST
 
+START_TEST(the_summary_of_a_histogram)
+{
+  static const double pause_bounds[] = {0.001, 0.025, 2.5};
+  static const uint64_t first[] = {3, 1, 0, 0}, second[] = {3, 1, 0, 1}, other[] = {4, 0, 0, 0};
+  struct evp_series series[2];
+  for (unsigned i = 0; i < 2; i++)
+    series[i] = (struct evp_series){.id = 7 + i,
+      .name = "ghc_gc_pause_seconds",
+      .unit = "seconds",
+      .kind = EVP_HISTOGRAM,
+      .type = EVP_BUCKETS,
+      .n_bounds = 3,
+      .bounds = pause_bounds};
+  const struct evp_buckets values[] = {{4, 0.008, first}, {4, 0.002, other}, {5, 3.008, second}};
+  const struct evp_metric pauses[] = {{.series = &series[0], .value.buckets = &values[0]},
+    {.series = &series[1], .value.buckets = &values[1]}, {.series = &series[0], .value.buckets = &values[2]}};
+  ck_assert_int_eq(begin("summary", path, EVP_METRICS), EVP_OK);
+  ck_assert_int_eq(write_items(EVP_METRICS, pauses, 2), EVP_OK);
+  ck_assert_int_eq(print->tick(host->self, 1000000000, NULL), EVP_OK);
+  ck_assert_int_eq(write_items(EVP_METRICS, pauses + 2, 1), EVP_OK);
+  const char *text = finish();
+  ck_assert_msg(
+    strstr(text, "  gc pause                               8  mean 1.25 ms, all <= 25.00 ms\n"), "%s", text);
+  ck_assert_msg(strstr(text, "  gc pause                               9"), "%s", text);
+  ck_assert_msg(strstr(text, "  mean 334.44 ms, some > 2.50 s\n"), "%s", text);
+}
+END_TEST
+
 START_TEST(the_summary_is_bounded)
 {
   static char names[2000][16];
@@ -362,6 +390,7 @@ int main(void)
   tcase_add_test(tests, a_full_disk_is_said_once);
   tcase_add_test(tests, what_can_not_be_opened);
   tcase_add_test(tests, the_summary_elsewhere_is_a_block_when_there_is_news);
+  tcase_add_test(tests, the_summary_of_a_histogram);
   tcase_add_test(tests, the_summary_is_bounded);
   tcase_add_test(tests, a_picture_is_cut_to_the_terminal);
   tcase_add_test(tests, cells_are_counted);

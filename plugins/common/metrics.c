@@ -1,6 +1,6 @@
 #include "metrics.h"
 
-static const double gc_pause_bounds[METRIC_GC_PAUSE_BOUNDS] = {
+static const double bounds[METRIC_BOUNDS] = {
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5};
 
 const struct metric_description metric_descriptions[METRIC_COUNT] = {
@@ -20,7 +20,7 @@ const struct metric_description metric_descriptions[METRIC_COUNT] = {
   [METRIC_HEAP_PROFILED] = {"ghc_heap_profiled_bytes", "bytes", "Sum of all bands of a heap census.", EVP_GAUGE,
     EVP_INT64},
   [METRIC_GC_PAUSE] = {"ghc_gc_pause_seconds", "seconds", "For how long collections stopped the program.",
-    EVP_HISTOGRAM, EVP_BUCKETS, METRIC_GC_PAUSE_BOUNDS, gc_pause_bounds},
+    EVP_HISTOGRAM, EVP_BUCKETS},
   [METRIC_GC_COLLECTIONS] = {"ghc_gc_total", "", "Garbage collections.", EVP_COUNTER, EVP_INT64},
   [METRIC_GC_COPIED] = {"ghc_gc_copied_bytes_total", "bytes", "Bytes that collections copied.", EVP_COUNTER, EVP_INT64},
   [METRIC_GC_SLOP] = {"ghc_gc_slop_bytes", "bytes", "Lost at the ends of blocks.", EVP_GAUGE, EVP_INT64},
@@ -81,7 +81,7 @@ const struct evp_series *metric_series(
     .type = description->type,
     .labels = labels,
     .n_labels = n_labels,
-    .n_bounds = description->n_bounds,
-    .bounds = description->bounds};
+    .n_bounds = description->kind == EVP_HISTOGRAM ? METRIC_BOUNDS : 0,
+    .bounds = description->kind == EVP_HISTOGRAM ? bounds : NULL};
   return evp_series_get(ctx, &wanted);
 }

@@ -1,5 +1,4 @@
-/* metrics.h: the one table of the metrics that our filters and sources make: name, unit, kind, type and
- * buckets of each.
+/* metrics.h: the one table of the metrics that our filters and sources make: name, unit, kind and type of each.
  *
  * A metric's type is fixed here and never changes: InfluxDB refuses a field that becomes another type.
  * docs/metrics.md says what each means; a test compares the two.
@@ -57,7 +56,7 @@ enum metric {
 };
 
 enum {
-  METRIC_GC_PAUSE_BOUNDS = 14,
+  METRIC_BOUNDS = 14, /* of every histogram: all are of seconds, from 0.1 ms to 2.5 s */
   /* As many as GHC ever has (MAX_N_CAPABILITIES is 256); what counts for more is damaged, and not shown. */
   CAPABILITIES_MAX = 1024
 };
@@ -65,8 +64,6 @@ enum {
 struct metric_description {
   const char *name, *unit, *help;
   uint16_t kind, type; /* enum evp_metric_kind, enum evp_value_type */
-  uint32_t n_bounds; /* histograms, as in struct evp_series */
-  const double *bounds;
 };
 
 extern const struct metric_description metric_descriptions[METRIC_COUNT];

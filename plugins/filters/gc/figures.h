@@ -24,7 +24,7 @@ struct count {
 
 struct pauses {
   const struct evp_series *series; /* NULL: not shown yet */
-  uint64_t counts[METRIC_GC_PAUSE_BOUNDS + 1];
+  uint64_t counts[METRIC_BOUNDS + 1];
   uint64_t count, nanoseconds, time;
 };
 

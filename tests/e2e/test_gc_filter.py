@@ -5,14 +5,13 @@ Each log, as it is, sorted by time, and cut anywhere: series, values and Unix ti
 what comes beyond them is the three gauges that the filter takes back at the end of the stream. The sums are those of a
 listing as `ghc-events show` gives it, too.
 """
-import collections
 import random
 import re
+import struct
 
 import harness  # first: it finds the other modules
 
 import eventlog
-import eventlog_writer as writer
 from test_heap_filter import epoch_of, labels_of
 
 PAUSE, TOTAL = "ghc_gc_pause_seconds", "ghc_gc_total"
@@ -142,6 +141,32 @@ class Gc(harness.Case):
                 self.assertEqual(open_at_end, sum(map(int, re.findall(r"dropped (\d+) items: unpaired", self.err))), self.err)
                 unpaired += open_at_end
         self.assertGreater(unpaired, 0)
+
+    def test_joined_in_a_collection(self):
+        """A reader that comes late: the header, and then records from the middle of a block on."""
+        whole = (harness.DATA / "par-966-N2-lf.eventlog").read_bytes()
+        stream = next(eventlog.streams(whole))
+        found = list(eventlog.collections(stream))
+        path = self.folder / "late.eventlog"
+        for one in random.Random(2).sample(found, 4):
+            for first, missing in ((one.begin, 0), (one.statistics, 1), (one.end, 0)):
+                with self.subTest(first=first.offset):
+                    path.write_bytes(self.from_record(whole, stream, first))
+                    points = self.compare(path)
+                    self.assertGreater(len(points), 0)
+                    dropped = sum(map(int, re.findall(r"dropped (\d+) items: unpaired", self.err)))
+                    self.assertEqual(dropped, missing, self.err)
+
+    @staticmethod
+    def from_record(data, stream, first):
+        """The rest of the block that the record is in gets a marker of its own."""
+        for block in stream.records({eventlog.BLOCK_MARKER}):
+            length, end, capability = struct.unpack(">IQH", block.payload)
+            if block.offset < first.offset < block.offset + length:
+                length -= first.offset - block.offset - 24
+                marker = struct.pack(">HQIQH", eventlog.BLOCK_MARKER, block.time, length, end, capability)
+                return data[stream.begin:stream.begin + stream.header_size] + marker + data[first.offset:]
+        raise AssertionError("a record in no block")
 
     @staticmethod
     def cuts_in_collections(data, n):

@@ -13,6 +13,7 @@
 enum { SLICE_ITEMS = 256 };
 #define AGAIN_DELAY (100 * (uint64_t)NS_PER_MS)
 #define FLUSH_INTERVAL NS_PER_S
+#define WATCH_INTERVAL (10 * (uint64_t)NS_PER_MS) /* how often the watched fd is looked at while there is always work */
 
 struct local {
   struct local *next;
@@ -42,6 +43,7 @@ struct sink {
   uint64_t overdrawn; /* items that it dropped after it had taken them, not yet taken off */
   struct queue_entry refused; /* a batch that write() wants to be offered again */
   uint64_t offer_again; /* monotonic */
+  uint64_t watch_due; /* monotonic: when the watched fd is looked at, though nothing was waited for */
   uint64_t flush_due; /* UINT64_MAX: nothing was written since the last flush */
   struct evp_buf message;
   uint64_t message_items, seal_due;
@@ -369,10 +371,32 @@ static uint64_t next_deadline(const struct sink *sink)
   return deadline;
 }
 
+/* What it wants to have watched, in the form of poll(). */
+static struct pollfd watched(const struct sink *sink)
+{
+  return (struct pollfd){.fd = sink->plugin->ready && usable(sink) ? sink->ctx->watched : -1, .events = POLLIN};
+}
+
+static void tell_ready(struct sink *sink, const struct pollfd *polled)
+{
+  sink->watch_due = sink->now + WATCH_INTERVAL;
+  if (!(polled->revents & (POLLIN | POLLHUP | POLLERR))) return;
+  sink->offer_again = 0;
+  after_call(sink, sink->plugin->ready(sink->ctx->self), "ready");
+}
+
+/* A sink that always has work waits for nothing: who calls on its socket is to be answered all the same. */
+static void look_at_watched(struct sink *sink)
+{
+  if (sink->now < sink->watch_due) return;
+  struct pollfd polled = watched(sink);
+  if (polled.fd >= 0) poll(&polled, 1, 0);
+  tell_ready(sink, &polled);
+}
+
 static void wait_for_work(struct sink *sink)
 {
-  int watched = sink->plugin->ready && usable(sink) ? sink->ctx->watched : -1;
-  struct pollfd polled[] = {{.fd = queue_wake_fd(sink->queue), .events = POLLIN}, {.fd = watched, .events = POLLIN}};
+  struct pollfd polled[] = {{.fd = queue_wake_fd(sink->queue), .events = POLLIN}, watched(sink)};
   atomic_store(&sink->idle, !sink->refused.view && !sink->message_items);
   if (atomic_load(&sink->resting)) engine_wake(sink->node->engine);
   int ready = poll(polled, 2, time_poll_timeout(next_deadline(sink)));
@@ -380,9 +404,7 @@ static void wait_for_work(struct sink *sink)
   if (ready <= 0) return;
   eventfd_t ignored;
   if (polled[0].revents) eventfd_read(polled[0].fd, &ignored);
-  if (!(polled[1].revents & (POLLIN | POLLHUP | POLLERR))) return;
-  sink->offer_again = 0;
-  after_call(sink, sink->plugin->ready(sink->ctx->self), "ready");
+  tell_ready(sink, &polled[1]);
 }
 
 static void look_at_clock(struct sink *sink)
@@ -414,7 +436,10 @@ static void sink_main(void *argument)
   for (;;) {
     bool worked = work(sink);
     look_at_clock(sink);
-    if (worked) continue;
+    if (worked) {
+      look_at_watched(sink);
+      continue;
+    }
     if (sink->flush_due != UINT64_MAX && !sink->refused.view) flush(sink);
     if (atomic_load(&sink->closed) && !sink->refused.view && queue_is_empty(sink->queue)) break;
     if (atomic_load(&sink->resting)) seal(sink);

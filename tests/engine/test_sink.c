@@ -4,6 +4,8 @@
 #include "engine/time.h"
 #include "harness.h"
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static struct harness harness;
 static unsigned encoded;
@@ -113,6 +115,68 @@ START_TEST(what_is_refused_is_counted_once)
 }
 END_TEST
 
+/* A sink that is called on its socket while batch after batch comes. */
+enum { BUSY_BATCHES = 40 };
+static unsigned written, answered_after;
+static int calls;
+
+static enum evp_status busy_start(void *self)
+{
+  calls = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+  evp_watch(((struct encoder *)self)->ctx, calls);
+  return calls < 0 ? EVP_ERROR : EVP_OK;
+}
+
+static enum evp_status busy_write(void *self, const struct evp_batch *batch)
+{
+  (void)self;
+  (void)batch;
+  written++;
+  usleep(2000);
+  return EVP_OK;
+}
+
+static enum evp_status busy_ready(void *self)
+{
+  if (!written) return EVP_OK;
+  evp_watch(((struct encoder *)self)->ctx, -1);
+  answered_after = written;
+  return EVP_OK;
+}
+
+START_TEST(who_calls_is_answered_though_the_queue_is_never_empty)
+{
+  harness.plugin = (struct evp_plugin){.kind = EVP_SINK,
+    .name = "busy",
+    .accepts = EVP_METRICS,
+    .instance_size = sizeof(struct encoder),
+    .create = encoder_create,
+    .start = busy_start,
+    .write = busy_write,
+    .ready = busy_ready};
+  struct evp_ctx *ctx = calloc(1, sizeof *ctx);
+  ck_assert(instance_create(ctx, &harness.node, NULL, NULL, false, NULL));
+  struct sink *sink = harness.node.sink = sink_new(&harness.node, ctx);
+  struct evp_stream *stream = harness_stream(&harness, false);
+  ck_assert(sink && queue_push_begin(sink_queue(sink), stream));
+  for (int i = 0; i < BUSY_BATCHES; i++) {
+    struct view *view = harness_metrics(&harness, stream, 1, 0, 100);
+    queue_push(sink_queue(sink), view);
+    block_unref(view->block);
+  }
+  written = answered_after = 0;
+  ck_assert(queue_push_end(sink_queue(sink), stream) && sink_start(sink));
+  sink_close(sink);
+  ck_assert(sink_join(sink, time_monotonic() + 20 * NS_PER_S));
+  ck_assert_uint_eq(written, BUSY_BATCHES);
+  ck_assert_uint_gt(answered_after, 0);
+  ck_assert_uint_lt(answered_after, BUSY_BATCHES);
+  sink_free(sink);
+  evp_stream_unref(stream);
+  close(calls);
+}
+END_TEST
+
 int main(void)
 {
   TCase *tests = tcase_create("sink");
@@ -121,5 +185,6 @@ int main(void)
   tcase_add_test(tests, all_is_delivered);
   tcase_add_test(tests, what_a_failed_encode_leaves_over_is_counted);
   tcase_add_test(tests, what_is_refused_is_counted_once);
+  tcase_add_test(tests, who_calls_is_answered_though_the_queue_is_never_empty);
   return check_main("sink", tests);
 }

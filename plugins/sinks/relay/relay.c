@@ -111,7 +111,7 @@ static enum evp_status relay_write(void *self, const struct evp_batch *batch)
 {
   struct relay *relay = self;
   struct relay_stream *stream = evp_stream_local(relay->ctx, batch->stream);
-  server_look(&relay->server); /* under load there is no ready() */
+  server_look(&relay->server); /* under load ready() comes too rarely for it */
   uint32_t begin = admit(relay, stream, batch);
   if (begin < batch->n) {
     bool given = server_give(&relay->server, batch, begin);

@@ -40,3 +40,37 @@ size_t gzip_pack(struct gzip *gzip, const void *data, size_t size, const uint8_t
   *packed = gzip->packed;
   return libdeflate_gzip_compress(gzip->compressor, data, size, gzip->packed, gzip->capacity);
 }
+
+bool gzip_replace(struct evp_buf *text)
+{
+  struct gzip *gzip = gzip_new();
+  const uint8_t *packed;
+  size_t size = gzip ? gzip_pack(gzip, text->data, text->size, &packed) : 0;
+  if (size) {
+    free(text->data);
+    *text = (struct evp_buf){.data = gzip->packed, .size = size, .capacity = gzip->capacity};
+    gzip->packed = NULL;
+  }
+  gzip_free(gzip);
+  return size > 0;
+}
+
+/* The last four bytes say how long the text is (RFC 1952), little endian. */
+static size_t unpacked_size(const uint8_t *packed, size_t size)
+{
+  if (size < 18) return 0; /* shorter than head and tail */
+  const uint8_t *last = packed + size - 4;
+  return last[0] | (size_t)last[1] << 8 | (size_t)last[2] << 16 | (size_t)last[3] << 24;
+}
+
+bool gzip_unpack(const void *packed, size_t size, size_t limit, struct evp_buf *text)
+{
+  size_t room = unpacked_size(packed, size);
+  struct libdeflate_decompressor *decompressor =
+    room <= limit && evp_buf_grow(text, room) ? libdeflate_alloc_decompressor() : NULL;
+  bool whole = decompressor && libdeflate_gzip_decompress(
+                                 decompressor, packed, size, text->data + text->size, room, NULL) == LIBDEFLATE_SUCCESS;
+  libdeflate_free_decompressor(decompressor);
+  if (whole) text->size += room;
+  return whole;
+}

@@ -1,12 +1,11 @@
 /* gzip.h: bodies packed as gzip, whole, for who sends over HTTP.
  *
- * Owned by whoever made it; one thread at a time.
+ * A struct gzip is owned by whoever made it; one thread at a time.
  */
 #ifndef EVPIPE_COMMON_GZIP_H
 #define EVPIPE_COMMON_GZIP_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <evpipe.h>
 
 struct gzip;
 
@@ -17,5 +16,10 @@ void gzip_free(struct gzip *); /* NULL is fine */
 
 /* The packed size; `*packed` belongs to the gzip and lives until its next call. 0: no memory. */
 size_t gzip_pack(struct gzip *, const void *data, size_t size, const uint8_t **packed);
+
+/* For once: the text becomes what it is packed. False: no memory; it stays. */
+bool gzip_replace(struct evp_buf *text);
+/* Appends what was packed, if that is at most `limit` bytes. False: it is more, or damaged, or there is no memory. */
+bool gzip_unpack(const void *packed, size_t size, size_t limit, struct evp_buf *text);
 
 #endif

@@ -1,9 +1,9 @@
+#include "gzip.h"
 #include "http_private.h"
 #include <stdio.h>
 #include <strings.h>
-#include <zlib.h>
 
-enum { COMPRESS_FROM = 1024, INFLATED_MAX = 64 << 20 };
+enum { COMPRESS_FROM = 1024, UNPACKED_MAX = 64 << 20 };
 
 /* -------------------------------------------------------------------------------------------------------------- weights */
 
@@ -54,46 +54,6 @@ static bool wants_gzip(const struct http_request *request)
   return weight > 0;
 }
 
-/* Replaces the text by what it is compressed. False: no memory; it stays. */
-static bool compress_text(struct evp_buf *text)
-{
-  z_stream stream = {0};
-  if (text->size > UINT32_MAX || deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-    return false;
-  size_t room = deflateBound(&stream, text->size);
-  uint8_t *data = malloc(room);
-  stream.next_in = text->data;
-  stream.avail_in = (uInt)text->size;
-  stream.next_out = data;
-  stream.avail_out = (uInt)room;
-  bool ok = data && deflate(&stream, Z_FINISH) == Z_STREAM_END;
-  size_t size = room - stream.avail_out;
-  deflateEnd(&stream);
-  if (!ok) {
-    free(data);
-    return false;
-  }
-  free(text->data);
-  *text = (struct evp_buf){.data = data, .size = size, .capacity = room};
-  return true;
-}
-
-static bool decompress(const void *data, size_t size, struct evp_buf *text)
-{
-  z_stream stream = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)size};
-  if (inflateInit2(&stream, 15 + 16) != Z_OK) return false;
-  int status = Z_OK;
-  while (status == Z_OK && text->size < INFLATED_MAX && evp_buf_grow(text, 1 + size * 4)) {
-    size_t room = text->capacity - text->size;
-    stream.next_out = text->data + text->size;
-    stream.avail_out = (uInt)room;
-    status = inflate(&stream, Z_NO_FLUSH);
-    text->size += room - stream.avail_out;
-  }
-  inflateEnd(&stream);
-  return status == Z_STREAM_END;
-}
-
 static struct MHD_Response *response_of(struct evp_buf *body)
 {
   struct MHD_Response *response = MHD_create_response_from_buffer(body->size, body->data, MHD_RESPMEM_MUST_FREE);
@@ -105,7 +65,7 @@ static struct MHD_Response *response_of(struct evp_buf *body)
 static struct MHD_Response *owned_response(struct http_request *request, struct evp_buf *body)
 {
   bool worth_it = body->size >= COMPRESS_FROM;
-  bool compressed = worth_it && wants_gzip(request) && compress_text(body);
+  bool compressed = worth_it && wants_gzip(request) && gzip_replace(body);
   struct MHD_Response *response = response_of(body);
   if (response && compressed) MHD_add_response_header(response, "Content-Encoding", "gzip");
   if (response && worth_it) MHD_add_response_header(response, "Vary", "Accept-Encoding");
@@ -116,7 +76,7 @@ static struct MHD_Response *constant_response(struct http_request *request, cons
 {
   struct evp_buf text = {0};
   bool plain = answer->gzipped && !wants_gzip(request);
-  if (plain && !decompress(answer->data, answer->size, &text)) {
+  if (plain && !gzip_unpack(answer->data, answer->size, UNPACKED_MAX, &text)) {
     free(text.data);
     return NULL;
   }

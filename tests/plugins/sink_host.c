@@ -173,6 +173,7 @@ bool evp_buf_grow(struct evp_buf *buf, size_t more)
   /* Mostly exactly: a write beyond what was asked for is seen by the sanitizers. */
   size_t capacity = buf->size + more;
   if (capacity > 8192) capacity += capacity / 2;
+  if (!capacity) capacity = 1; /* realloc() to 0 would free it */
   uint8_t *data = realloc(buf->data, capacity);
   if (!data) return false;
   buf->data = data;

@@ -161,7 +161,7 @@ static unsigned distance(const char *a, const char *b)
 const char *nearest_word(const char *word, const char *const *words)
 {
   const char *nearest = NULL;
-  unsigned best = (unsigned)strlen(word) / 3 + 1;
+  unsigned best = ((unsigned)strlen(word) + 1) / 3; /* more would suggest `each` for `path` */
   for (; *words; words++) {
     unsigned edits = distance(word, *words);
     if (edits > best || edits >= strlen(word) || (nearest && edits == best)) continue;

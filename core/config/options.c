@@ -298,6 +298,31 @@ static const char *nearest_option(const struct option_target *targets, size_t n_
   return nearest ? nearest : whole_key(key, words);
 }
 
+enum { KEYS_TEXT = 200 };
+
+/* "; there are unix, tcp, labels": where no key is near. A plugin's own, which come last in the targets, are named first. */
+static void list_keys(char text[KEYS_TEXT], const struct option_target *targets, size_t n_targets)
+{
+  size_t used = (size_t)snprintf(text, KEYS_TEXT, "; there are");
+  for (size_t i = n_targets; i-- > 0;)
+    for (const struct evp_option *option = targets[i].table; option && option->key; option++) {
+      if (used + strlen(option->key) + sizeof ", ..." >= KEYS_TEXT) {
+        snprintf(text + used, KEYS_TEXT - used, " ...");
+        return;
+      }
+      used += (size_t)snprintf(text + used, KEYS_TEXT - used, " %s,", option->key);
+    }
+  text[used - 1] = 0; /* the last comma */
+}
+
+static void unknown_far_key(
+  const struct binding *binding, const struct option_target *targets, size_t n_targets, const struct config_node *key)
+{
+  char keys[KEYS_TEXT];
+  list_keys(keys, targets, n_targets);
+  diagnostics_error(binding->diagnostics, key->place, "%s: unknown option '%s'%s", binding->who, key->text, keys);
+}
+
 static bool unknown_key(
   const struct binding *binding, const struct option_target *targets, size_t n_targets, const struct config_pair *pair)
 {
@@ -311,9 +336,11 @@ static bool unknown_key(
   if (find_option(&elsewhere, 1, key->text, &base))
     diagnostics_error(
       binding->diagnostics, key->place, "%s: '%s' is for %s", binding->who, key->text, binding->elsewhere_who);
+  else if (near)
+    diagnostics_error(
+      binding->diagnostics, key->place, "%s: unknown option '%s'; did you mean '%s'?", binding->who, key->text, near);
   else
-    diagnostics_error(binding->diagnostics, key->place, "%s: unknown option '%s'%s%s%s", binding->who, key->text,
-      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    unknown_far_key(binding, targets, n_targets, key);
   return false;
 }
 

@@ -78,6 +78,8 @@ static void tell_syntax(struct reader *reader)
   const char *hint = hint_for(reader, mark->line), *problem = parser->problem ? parser->problem : "no memory";
   if (!*hint && parser->context && parser->context_mark.line < mark->line)
     hint = hint_for(reader, parser->context_mark.line);
+  if (!*hint && !strcmp(problem, "mapping values are not allowed in this context"))
+    hint = "; is this line indented as the one above it, and is there no second ': ' in it?";
   if (parser->context)
     diagnostics_error(reader->diagnostics, place, "this is not YAML: %s %s that begins in line %zu%s", problem,
       parser->context, parser->context_mark.line + 1, hint);

@@ -97,6 +97,25 @@ START_TEST(test_stop_reasons)
 }
 END_TEST
 
+START_TEST(test_classes)
+{
+  ck_assert_int_eq(evp_event_class(EVP_GC_START), EVP_CLASS_GC);
+  ck_assert_int_eq(evp_event_class(EVP_CREATE_THREAD), EVP_CLASS_SCHEDULER); /* number 0 */
+  ck_assert_int_eq(evp_event_class(EVP_USER_MARKER), EVP_CLASS_MESSAGES);
+  ck_assert_int_eq(evp_event_class(EVP_TICKY_COUNTER_BEGIN_SAMPLE), EVP_CLASS_TICKY); /* the last number */
+  ck_assert_int_eq(evp_event_class(213), EVP_CLASS_UNKNOWN);
+  ck_assert_int_eq(evp_event_class(UINT16_MAX), EVP_CLASS_UNKNOWN);
+  for (size_t i = 0; i < catalogue_n_entries; i++) {
+    enum evp_event_class class = evp_event_class((uint16_t)i);
+    ck_assert_int_eq(class != EVP_CLASS_UNKNOWN, catalogue_entries[i].name != NULL);
+    ck_assert_ptr_nonnull(evp_event_class_name(class));
+  }
+  ck_assert_str_eq(evp_event_class_name(EVP_CLASS_GC), "gc");
+  ck_assert_str_eq(evp_event_class_name(EVP_CLASS_UNKNOWN), "unknown");
+  ck_assert_ptr_null(evp_event_class_name(EVP_CLASS_COUNT));
+}
+END_TEST
+
 /* An event whose payload lies in memory of exactly its size, so that a sanitizer sees each byte read beyond it. */
 struct exact {
   struct evp_event event;
@@ -232,6 +251,7 @@ int main(void)
   tcase_add_test(tests, test_smallest_sizes);
   tcase_add_test(tests, test_dialects);
   tcase_add_test(tests, test_stop_reasons);
+  tcase_add_test(tests, test_classes);
   tcase_add_test(tests, test_layout_by_size);
   tcase_add_test(tests, test_fixed_and_variable_are_not_mixed_up);
   tcase_add_test(tests, test_texts);

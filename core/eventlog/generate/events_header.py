@@ -213,6 +213,27 @@ def numbers(catalogue):
     return lines + ["};", ""]
 
 
+def classes(catalogue):
+    """Of each number the CLASS of its row."""
+    names = sorted({event.group for event in catalogue.events})
+    last = catalogue.by_number()[-1].number
+    by_number = {event.number: names.index(event.group) + 1 for event in catalogue.events}
+    cells = [str(by_number.get(number, 0)) for number in range(last + 1)]
+    rows = [f"    {', '.join(cells[i:i + 24])}," for i in range(0, len(cells), 24)]
+    return ["/* What an event is about: the class of its row in docs/events.md. */", "enum evp_event_class {",
+            "  EVP_CLASS_UNKNOWN = 0, /* the type is not in the catalogue */",
+            *(f"  EVP_CLASS_{name.upper()} = {i}," for i, name in enumerate(names, 1)),
+            f"  EVP_CLASS_COUNT = {len(names) + 1}", "};", "",
+            "static inline enum evp_event_class evp_event_class(uint16_t type)", "{",
+            f"  static const uint8_t classes[{last + 1}] = {{", *rows, "  };",
+            f"  return (enum evp_event_class)(type <= {last} ? classes[type] : 0);", "}", "",
+            "/* As in docs/events.md, \"gc\"; NULL: there is no such class. */",
+            "static inline const char *evp_event_class_name(enum evp_event_class number)", "{",
+            f"  static const char *const names[{len(names) + 1}] = {{\"unknown\", "
+            + ", ".join(f'"{name}"' for name in names) + "};",
+            "  return (unsigned)number < EVP_CLASS_COUNT ? names[(unsigned)number] : NULL;", "}", ""]
+
+
 def stops(catalogue):
     lines = ["/* ------------------------------------------------------------------------------------------------- dialects",
              "   What evp_stream_dialect() says: which coding of what the sizes in the header do not tell. */", "",
@@ -244,7 +265,7 @@ def stops(catalogue):
 
 
 def generate(catalogue):
-    lines = numbers(catalogue) + stops(catalogue) + [
+    lines = numbers(catalogue) + classes(catalogue) + stops(catalogue) + [
         "/* ------------------------------------------------------------------------------------------------- payloads */", ""]
     head = HEAD + PRIMITIVES
     for event in catalogue.by_number():

@@ -80,6 +80,12 @@ const char *evp_stream_label(const struct evp_stream *stream, const char *key)
   return NULL;
 }
 
+const struct evp_label *evp_stream_labels(const struct evp_stream *stream, size_t *n)
+{
+  *n = stream->labels->n;
+  return stream->labels->items;
+}
+
 int64_t evp_stream_begin_time(const struct evp_stream *stream)
 {
   return stream->begin_time;

@@ -209,6 +209,12 @@ const char *evp_stream_label(const struct evp_stream *stream, const char *key)
   return strcmp(key, "service") == 0 ? of_stream(stream)->service : NULL;
 }
 
+const struct evp_label *evp_stream_labels(const struct evp_stream *stream, size_t *n)
+{
+  *n = of_stream(stream)->n_labels;
+  return of_stream(stream)->labels;
+}
+
 const char *evp_stream_program(const struct evp_stream *stream)
 {
   return of_stream(stream)->program;
@@ -227,6 +233,11 @@ uint32_t evp_stream_pid(const struct evp_stream *stream)
 bool evp_stream_live(const struct evp_stream *stream)
 {
   return of_stream(stream)->live;
+}
+
+enum evp_stream_state evp_stream_state(const struct evp_stream *stream)
+{
+  return of_stream(stream)->state;
 }
 
 int64_t evp_stream_begin_time(const struct evp_stream *stream)

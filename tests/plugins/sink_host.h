@@ -51,6 +51,8 @@ struct sink_host_stream {
   uint64_t prologue_size;
   const struct evp_secret *secrets; /* in it */
   uint32_t n_secrets;
+  const struct evp_label *labels; /* what evp_stream_labels() says */
+  size_t n_labels;
 };
 const struct evp_stream *sink_host_stream(struct sink_host_stream *);
 

@@ -1,15 +1,8 @@
 #include "item_text.h"
+#include "log_words.h"
 #include "text.h"
 #include <inttypes.h>
 #include <math.h>
-
-static const char *severity_word(uint16_t severity)
-{
-  if (severity < EVP_DEBUG) return "trace";
-  if (severity < EVP_INFO) return "debug";
-  if (severity < EVP_WARN) return "info";
-  return severity < EVP_FAILURE ? "warning" : "error";
-}
 
 static const char *kind_word(uint16_t kind)
 {
@@ -77,7 +70,7 @@ bool log_show_append(struct evp_buf *out, const struct evp_stream *stream, const
 {
   const char *service = evp_stream_label(stream, "service");
   const struct evp_label label = {"service", service};
-  bool good = text_put_time(out, log->time) && text_printf(out, " %s ", severity_word(log->severity)) &&
+  bool good = text_put_time(out, log->time) && text_printf(out, " %s ", log_severity_word(log->severity)) &&
               text_put_string(out, log->name) && show_labels(out, &label, service != NULL);
   if (good && log->cap != EVP_NO_CAP) good = text_printf(out, " cap %u", log->cap);
   if (good && log->thread) good = text_printf(out, " thread %" PRIu64, log->thread);
@@ -151,7 +144,7 @@ bool log_json_append(struct evp_buf *out, const struct evp_stream *stream, const
   const char *service = evp_stream_label(stream, "service");
   bool good = text_put(out, "{\"time\":", 8) && text_put_integer(out, log->time) &&
               text_put_string(out, ",\"name\":") && text_put_json_string(out, log->name) &&
-              text_printf(out, ",\"severity\":\"%s\"", severity_word(log->severity)) &&
+              text_printf(out, ",\"severity\":\"%s\"", log_severity_word(log->severity)) &&
               text_put_string(out, ",\"service\":") && text_put_json_string(out, service ? service : "");
   if (good && log->cap != EVP_NO_CAP) good = text_printf(out, ",\"capability\":%u", log->cap);
   if (good && log->thread) good = text_printf(out, ",\"thread\":%" PRIu64, log->thread);

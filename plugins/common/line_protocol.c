@@ -1,6 +1,7 @@
 #include "line_protocol.h"
 #include "hash.h"
 #include "line_escape.h"
+#include "log_words.h"
 #include "text.h"
 #include <math.h>
 
@@ -190,23 +191,6 @@ static enum evp_status encode_metric(
 
 /* --------------------------------------------------------------------------------------------------------------- logs */
 
-static const char *log_kind(const struct evp_log *log)
-{
-  if (!strcmp(log->name, "user_marker")) return "marker";
-  if (!strcmp(log->name, "user_message")) return "message";
-  if (!strcmp(log->name, "thread_label")) return "label";
-  if (!strcmp(log->name, "rts_log")) return "rts";
-  return log->name;
-}
-
-static const char *log_severity(uint16_t severity)
-{
-  if (severity < EVP_DEBUG) return "trace";
-  if (severity < EVP_INFO) return "debug";
-  if (severity < EVP_WARN) return "info";
-  return severity < EVP_FAILURE ? "warning" : "error";
-}
-
 /* 1 ns later than the last log of its series, if it has the same time. */
 static int64_t distinct_time(struct line_protocol *protocol, const uint8_t *key, size_t size, int64_t time)
 {
@@ -228,9 +212,9 @@ static const char *service_of(const struct evp_batch *batch)
 
 static bool put_log_key(struct evp_buf *out, const struct evp_batch *batch, const struct evp_log *log)
 {
-  return text_put_string(out, "ghc_log") && put_tag(out, &(struct evp_label){"kind", log_kind(log)}) &&
+  return text_put_string(out, "ghc_log") && put_tag(out, &(struct evp_label){"kind", log_kind_word(log->name)}) &&
          put_tag(out, &(struct evp_label){"service", service_of(batch)}) &&
-         put_tag(out, &(struct evp_label){"severity", log_severity(log->severity)});
+         put_tag(out, &(struct evp_label){"severity", log_severity_word(log->severity)});
 }
 
 /* What else is known of a log; not as tags, which would make series of it. */

@@ -1,0 +1,457 @@
+/* From batches to what is shown: runs, reconnects, censuses, the bound of memory over a day, pushes, any bytes. */
+#include "pending.h"
+#include "run.h"
+#include "sink_host.h"
+#include "view.h"
+
+#include "check_main.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND INT64_C(1000000000)
+
+static struct programs programs;
+static struct evp_buf text;
+static const struct evp_label service[] = {{"service", "app"}};
+
+static struct sink_host_stream make_stream(const char *source)
+{
+  return (struct sink_host_stream){
+    .source = source, .service = "app", .labels = service, .n_labels = 1, .pid = 77, .live = true};
+}
+
+static void setup(void)
+{
+  programs_init(&programs, 64 << 20, 100);
+}
+
+static void teardown(void)
+{
+  programs_free(&programs);
+  ck_assert_uint_eq(programs.budget.used, 0);
+  text_free(&text);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- a program */
+
+enum { ITEMS_MAX = 1024 };
+
+struct said {
+  struct evp_metric metrics[ITEMS_MAX];
+  uint16_t sel[ITEMS_MAX];
+  uint32_t n;
+};
+
+static struct evp_series gauge = {.id = 1, .name = "ghc_heap_size_bytes", .kind = EVP_GAUGE, .type = EVP_INT64};
+
+/* A series with one or two labels, which lives as long as the test. */
+static struct evp_series *series_with(
+  uint64_t id, const char *name, const char *key, const char *value, const char *band)
+{
+  struct evp_series *series = calloc(1, sizeof *series);
+  struct evp_label *labels = calloc(2, sizeof *labels);
+  labels[0] = (struct evp_label){key, value};
+  labels[1] = (struct evp_label){"band", band};
+  *series = (struct evp_series){.id = id, .name = name, .kind = EVP_GAUGE, .type = EVP_INT64, .labels = labels};
+  series->n_labels = band ? 2 : 1;
+  return series;
+}
+
+static void say(struct said *said, const struct evp_series *series, int64_t time, int64_t value)
+{
+  said->sel[said->n] = (uint16_t)said->n;
+  said->metrics[said->n++] = (struct evp_metric){.time = time, .series = series, .value.i = value};
+}
+
+static bool take_as(struct run *run, struct said *said, uint32_t flags, uint64_t reach, const char *origin)
+{
+  struct evp_batch batch = {.signal = EVP_METRICS,
+    .flags = flags,
+    .stream = run->stream,
+    .origin = origin,
+    .metrics = said->metrics,
+    .sel = said->sel,
+    .n = said->n};
+  said->n = 0;
+  return run_take(run, &batch, reach);
+}
+
+static bool take(struct run *run, struct said *said)
+{
+  return take_as(run, said, 0, EVP_NEVER, "heap");
+}
+
+static const char *shown(const struct program *program, const struct view *wanted)
+{
+  static const struct view all = {.from = INT64_MIN, .to = INT64_MAX, .columns = 2000, .bands = 20};
+  text.size = 0;
+  ck_assert(view_write(program, wanted ? wanted : &all, &text));
+  ck_assert(text_put_char(&text, '\0'));
+  return (const char *)text.data;
+}
+
+static void expect(const struct program *program, const struct view *wanted, const char *piece)
+{
+  const char *json = shown(program, wanted);
+  ck_assert_msg(strstr(json, piece) != NULL, "%s is not in %s", piece, json);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- runs */
+
+START_TEST(a_reconnect_is_another_run_of_the_same_program)
+{
+  struct sink_host_stream first = make_stream("app"), second = make_stream("app"), other = make_stream("other");
+  struct run a = {0}, b = {0}, c = {0};
+  struct said said = {0};
+  run_begin(&a, &programs, sink_host_stream(&first));
+  say(&said, &gauge, 10 * SECOND, 5);
+  ck_assert(!take(&a, &said));
+  run_end(&a);
+  run_begin(&b, &programs, sink_host_stream(&second));
+  run_begin(&c, &programs, sink_host_stream(&other));
+  ck_assert_ptr_eq(a.program, b.program);
+  ck_assert_ptr_ne(b.program, c.program);
+  ck_assert_uint_eq(b.program->n_runs, 2);
+  say(&said, &gauge, 12 * SECOND, 6);
+  ck_assert(!take(&b, &said));
+  expect(b.program, NULL, "\"breaks\":[12]");
+  expect(b.program, NULL, "\"heap\":{\"time\":[10,12],\"size\":[5,6],\"live\":[null,null]");
+  run_end(&b);
+  run_end(&c);
+}
+END_TEST
+
+START_TEST(a_recording_that_is_played_again_begins_anew)
+{
+  struct sink_host_stream first = make_stream("app"), second = make_stream("app");
+  struct run a = {0}, b = {0};
+  struct said said = {0};
+  first.live = second.live = false;
+  run_begin(&a, &programs, sink_host_stream(&first));
+  say(&said, &gauge, 10 * SECOND, 5);
+  say(&said, &gauge, 20 * SECOND, 5);
+  take(&a, &said);
+  run_end(&a);
+  run_begin(&b, &programs, sink_host_stream(&second));
+  say(&said, &gauge, 10 * SECOND, 7);
+  ck_assert(take(&b, &said));
+  expect(b.program, NULL, "\"heap\":{\"time\":[10],\"size\":[7]");
+  run_end(&b);
+}
+END_TEST
+
+/* What is allocated goes on over a reconnect to the same process, and begins at 0 in another one. */
+START_TEST(allocation_is_added_up_over_runs)
+{
+  struct sink_host_stream streams[3] = {make_stream("app"), make_stream("app"), make_stream("app")};
+  struct run runs[3] = {0};
+  struct said said = {0};
+  static const int64_t values[3][2] = {{1000, 1500}, {1800, 2000}, {300, 400}}, totals[3] = {1500, 2000, 2400};
+  const struct program *program = NULL;
+  streams[2].pid = 78;
+  for (unsigned i = 0; i < 3; i++) {
+    struct evp_series *series = series_with(10 + i, "ghc_heap_allocated_bytes_total", "capability", "1", NULL);
+    run_begin(&runs[i], &programs, sink_host_stream(&streams[i]));
+    for (unsigned j = 0; j < 2; j++) say(&said, series, (10 + 2 * (int64_t)i + j) * SECOND, values[i][j]);
+    take(&runs[i], &said);
+    program = runs[i].program;
+    program_learn(runs[i].program, runs[i].stream);
+    ck_assert_uint_eq(program->history.rates.allocated_total, (uint64_t)totals[i]);
+    run_end(&runs[i]);
+  }
+  expect(program, NULL, "\"allocated\":{\"time\":[10,11,12,13,14,15],\"bytes\":[1000,1500,1800,2000,2300,2400]}");
+  const struct view part = {.from = 12 * SECOND, .to = 13 * SECOND, .columns = 100, .bands = 20};
+  expect(program, &part, "\"allocated\":{\"time\":[12,13],\"bytes\":[1800,2000]}");
+}
+END_TEST
+
+START_TEST(the_program_that_ended_longest_ago_leaves)
+{
+  programs.max = 2;
+  struct sink_host_stream streams[4] = {make_stream("a"), make_stream("b"), make_stream("c"), make_stream("d")};
+  struct run runs[4] = {0};
+  for (unsigned i = 0; i < 2; i++) run_begin(&runs[i], &programs, sink_host_stream(&streams[i]));
+  run_begin(&runs[2], &programs, sink_host_stream(&streams[2]));
+  ck_assert_ptr_null(runs[2].program); /* both are still there */
+  run_end(&runs[2]);
+  run_end(&runs[1]);
+  run_end(&runs[0]);
+  run_begin(&runs[3], &programs, sink_host_stream(&streams[3]));
+  ck_assert_ptr_nonnull(runs[3].program);
+  ck_assert_ptr_nonnull(programs_find(&programs, 1));
+  ck_assert_ptr_null(programs_find(&programs, 2));
+  ck_assert_uint_eq(runs[3].program->id, 3); /* ids are not used again */
+  run_end(&runs[3]);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------------------------------ censuses */
+
+START_TEST(a_census_is_a_group_of_batches)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  const struct evp_series *a = series_with(2, "ghc_heap_census_bytes", "breakdown", "type", "A");
+  const struct evp_series *b = series_with(3, "ghc_heap_census_bytes", "breakdown", "type", "B");
+  const struct evp_series *sum = series_with(4, "ghc_heap_profiled_bytes", "breakdown", "type", NULL);
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  say(&said, a, SECOND, 8);
+  take_as(&run, &said, EVP_BATCH_MORE, EVP_NEVER, "heap");
+  ck_assert_uint_eq(run.program->history.censuses.column.n, 0);
+  say(&said, b, SECOND, 16);
+  say(&said, sum, SECOND, 24);
+  say(&said, a, 2 * SECOND, 0); /* another one in the same batch, of which A has vanished */
+  say(&said, b, 2 * SECOND, 32);
+  say(&said, sum, 2 * SECOND, 32);
+  take(&run, &said);
+  say(&said, b, 3 * SECOND, 0); /* all has vanished: the stream is over, it is no census */
+  say(&said, sum, 3 * SECOND, 0);
+  take(&run, &said);
+  expect(run.program, NULL,
+    "\"census\":{\"breakdown\":\"type\",\"breakdowns\":[\"type\"],\"time\":[1,2],\"total\":[24,32],\"bands\":["
+    "{\"id\":2,\"name\":\"B\",\"module\":null,\"type\":null,\"srcloc\":null,\"latest\":32,\"peak\":32,\"values\":[16,"
+    "32]},"
+    "{\"id\":1,\"name\":\"A\",\"module\":null,\"type\":null,\"srcloc\":null,\"latest\":0,\"peak\":8,\"values\":[8,0]}],"
+    "\"rest\":[0,0],\"rest_count\":0}");
+  struct view one = {.from = INT64_MIN, .to = INT64_MAX, .columns = 10, .bands = 1};
+  expect(run.program, &one, "\"rest\":[8,0],\"rest_count\":1");
+  one.pins[one.n_pins++] = 1;
+  expect(run.program, &one, "\"rest\":[0,0],\"rest_count\":0");
+  run_end(&run);
+}
+END_TEST
+
+START_TEST(censuses_of_a_second_filter_are_left_out)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  const struct evp_series *a = series_with(2, "ghc_heap_census_bytes", "breakdown", "type", "A");
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  say(&said, a, SECOND, 8);
+  take(&run, &said);
+  say(&said, a, 2 * SECOND, 9);
+  take_as(&run, &said, 0, EVP_NEVER, "heap2");
+  ck_assert_uint_eq(run.other_censuses, 1);
+  say(&said, a, SECOND, 8); /* the same once more */
+  take(&run, &said);
+  ck_assert_uint_eq(run.not_newer, 2);
+  ck_assert_uint_eq(run.program->history.censuses.column.n, 1);
+  run_end(&run);
+}
+END_TEST
+
+START_TEST(breakdowns_are_kept_apart)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  const struct evp_series *type = series_with(2, "ghc_heap_census_bytes", "breakdown", "type", "A");
+  const struct evp_series *closure = series_with(3, "ghc_heap_census_bytes", "breakdown", "closure", "A");
+  const struct evp_series *types = series_with(4, "ghc_heap_profiled_bytes", "breakdown", "type", NULL);
+  const struct evp_series *closures = series_with(5, "ghc_heap_profiled_bytes", "breakdown", "closure", NULL);
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  say(&said, type, SECOND, 8);
+  say(&said, closure, SECOND, 7);
+  say(&said, types, SECOND, 8);
+  say(&said, closures, SECOND, 7);
+  take(&run, &said);
+  expect(
+    run.program, NULL, "\"breakdown\":\"closure\",\"breakdowns\":[\"type\",\"closure\"],\"time\":[1],\"total\":[7]");
+  const struct view other = {.from = INT64_MIN, .to = INT64_MAX, .columns = 10, .bands = 1, .breakdown = "type"};
+  expect(
+    run.program, &other, "\"breakdown\":\"type\",\"breakdowns\":[\"type\",\"closure\"],\"time\":[1],\"total\":[8]");
+  const struct view none = {.from = INT64_MIN, .to = INT64_MAX, .columns = 10, .bands = 1, .breakdown = "era"};
+  expect(run.program, &none, "\"census\":null");
+  run_end(&run);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------------------------------ a day */
+
+enum { BANDS = 300 };
+
+/* Sizes that a test can work out again: a sawtooth, so that larger and smaller censuses are neighbours. */
+static int64_t size_of(int64_t i, int64_t band)
+{
+  return (band + 1) * 1000 * (1 + (i * 7919) % 101);
+}
+
+static void run_a_day(int64_t per_second, int64_t seconds)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  static struct said said;
+  const struct evp_series *series[BANDS], *sum = series_with(999, "ghc_heap_profiled_bytes", "breakdown", "type", NULL);
+  for (unsigned i = 0; i < BANDS; i++) {
+    char *name;
+    ck_assert_int_gt(asprintf(&name, "Some.Module.constructor%u", i), 0);
+    series[i] = series_with(1000 + i, "ghc_heap_census_bytes", "breakdown", "type", name);
+  }
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  for (int64_t i = 0; i < seconds * per_second; i++) {
+    int64_t time = 1000 * SECOND + i * SECOND / per_second, total = 0;
+    for (int64_t j = 0; j < BANDS; j++) {
+      say(&said, series[j], time, size_of(i, j));
+      total += size_of(i, j);
+    }
+    say(&said, sum, time, total);
+    say(&said, &gauge, time, total);
+    take(&run, &said);
+    ck_assert_uint_le(programs.budget.used, programs.budget.limit);
+  }
+  ck_assert_uint_eq(run.no_room, 0);
+  const struct censuses *censuses = &run.program->history.censuses;
+  ck_assert_int_eq(column_time(&censuses->column, censuses->column.n - 1),
+    1000 * SECOND + (seconds * per_second - 1) * SECOND / per_second);
+  ck_assert_int_lt(column_time(&censuses->column, 0), (1000 + seconds / 10) * SECOND); /* the whole day is there */
+  for (size_t k = 0; k < censuses->column.n; k++) {
+    const struct census *census = censuses_at(censuses, k);
+    int64_t i = ((census->time - 1000 * SECOND) * per_second + SECOND / 2) / SECOND;
+    struct census_reader reader = census_read(census);
+    struct census_row row;
+    uint64_t total = 0;
+    for (int64_t j = 0; census_next(&reader, &row); j++) {
+      ck_assert_int_eq((int64_t)row.bytes, size_of(i, j)); /* as it was measured then */
+      total += row.bytes;
+    }
+    ck_assert_uint_eq(census->total, total);
+  }
+  run_end(&run);
+}
+
+START_TEST(a_day_stays_within_the_bound)
+{
+  programs.budget.limit = 8 << 20;
+  run_a_day(1, 86400);
+}
+END_TEST
+
+START_TEST(ten_censuses_a_second_stay_within_the_bound)
+{
+  programs.budget.limit = 8 << 20;
+  run_a_day(10, 8640); /* 24 hours of them are the business of the end to end test */
+}
+END_TEST
+
+START_TEST(history_has_an_age)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  for (int64_t i = 0; i < 3600; i++) {
+    say(&said, &gauge, i * SECOND, i);
+    take_as(&run, &said, 0, 900 * (uint64_t)SECOND, "heap");
+  }
+  ck_assert_uint_eq(run.program->history.gauges[GAUGE_SIZE].n, 901);
+  expect(run.program, NULL, "\"from\":2699,\"to\":3599,\"first\":2699,\"last\":3599");
+  run_end(&run);
+}
+END_TEST
+
+START_TEST(a_column_shows_the_largest)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  for (int64_t i = 0; i < 1000; i++) say(&said, &gauge, i * SECOND, i % 100 == 42 ? 1000 + i : i % 7);
+  take(&run, &said);
+  const struct view ten = {.from = 0, .to = 1000 * SECOND - 1, .columns = 10, .bands = 20};
+  expect(run.program, &ten,
+    "\"heap\":{\"time\":[42,142,242,342,442,542,642,742,842,942],"
+    "\"size\":[1042,1142,1242,1342,1442,1542,1642,1742,1842,1942]");
+  run_end(&run);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------------------------------- pushes */
+
+static const char *pushed(struct program *program, uint64_t sequence)
+{
+  text.size = 0;
+  ck_assert(pending_write(program->pending, &program->history, sequence, &text));
+  ck_assert(text_put_char(&text, '\0'));
+  return (const char *)text.data;
+}
+
+START_TEST(a_push_has_only_what_is_new)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  const struct evp_series *old = series_with(2, "ghc_heap_census_bytes", "breakdown", "type", "old");
+  const struct evp_series *new = series_with(3, "ghc_heap_census_bytes", "breakdown", "type", "n\xffw\"");
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  say(&said, old, SECOND, 8);
+  take(&run, &said);
+  run.program->pending = pending_new();
+  ck_assert_str_eq(pushed(run.program, 1), "{\"seq\":1}");
+  say(&said, &gauge, 3 * SECOND, 6);
+  say(&said, &gauge, 2 * SECOND, 5);
+  say(&said, old, 4 * SECOND, 9);
+  say(&said, new, 4 * SECOND, 10);
+  take(&run, &said);
+  ck_assert_str_eq(pushed(run.program, 2),
+    "{\"seq\":2,\"heap\":{\"time\":[2,3],\"size\":[5,6],\"live\":[null,null],\"blocks\":[null,null]},"
+    "\"census\":{\"breakdown\":\"type\",\"new_bands\":[{\"id\":2,\"name\":\"n\xef\xbf\xbdw\\\"\",\"module\":null,"
+    "\"type\":null,"
+    "\"srcloc\":null}],\"time\":[4],\"total\":[19],\"rows\":[[[1,9],[2,10]]]}}");
+  ck_assert_str_eq(pushed(run.program, 3), "{\"seq\":3}");
+  for (int64_t i = 0; i < 9; i++) { /* too many: the largest is left */
+    say(&said, old, (10 + i) * SECOND, i == 2 ? 500 : 100 + i);
+    take(&run, &said);
+  }
+  ck_assert_ptr_nonnull(strstr(pushed(run.program, 4), "\"time\":[12],\"total\":[500],\"rows\":[[[1,500]]]"));
+  pending_free(run.program->pending);
+  run.program->pending = NULL;
+  run_end(&run);
+}
+END_TEST
+
+START_TEST(search_finds_bands_by_any_of_their_texts)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  static const char *const names[] = {"Alpha", "beta", "alphabet"};
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  for (unsigned i = 0; i < 3; i++)
+    say(&said, series_with(2 + i, "ghc_heap_census_bytes", "breakdown", "type", names[i]), SECOND, 8 * (i + 1));
+  take(&run, &said);
+  text.size = 0;
+  ck_assert(view_write_search(&run.program->history.censuses, "ALPHA", &text));
+  ck_assert(text_put_char(&text, '\0'));
+  ck_assert_str_eq((const char *)text.data, "{\"bands\":[{\"id\":3,\"name\":\"alphabet\",\"module\":null,\"type\":null,"
+                                            "\"srcloc\":null,\"breakdown\":\"type\",\"peak\":24},"
+                                            "{\"id\":1,\"name\":\"Alpha\",\"module\":null,\"type\":null,\"srcloc\":"
+                                            "null,\"breakdown\":\"type\",\"peak\":8}],\"more\":0}");
+  run_end(&run);
+}
+END_TEST
+
+int main(void)
+{
+  TCase *tests = tcase_create("programs");
+  tcase_add_checked_fixture(tests, setup, teardown);
+  tcase_set_timeout(tests, 120);
+  tcase_add_test(tests, a_reconnect_is_another_run_of_the_same_program);
+  tcase_add_test(tests, a_recording_that_is_played_again_begins_anew);
+  tcase_add_test(tests, allocation_is_added_up_over_runs);
+  tcase_add_test(tests, the_program_that_ended_longest_ago_leaves);
+  tcase_add_test(tests, a_census_is_a_group_of_batches);
+  tcase_add_test(tests, censuses_of_a_second_filter_are_left_out);
+  tcase_add_test(tests, breakdowns_are_kept_apart);
+  tcase_add_test(tests, a_day_stays_within_the_bound);
+  tcase_add_test(tests, ten_censuses_a_second_stay_within_the_bound);
+  tcase_add_test(tests, history_has_an_age);
+  tcase_add_test(tests, a_column_shows_the_largest);
+  tcase_add_test(tests, a_push_has_only_what_is_new);
+  tcase_add_test(tests, search_finds_bands_by_any_of_their_texts);
+  return check_main("dashboard programs", tests);
+}

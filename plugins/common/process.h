@@ -1,6 +1,6 @@
 /* process.h: what the operating system knows of this process. Linux only (/proc). Threads  any; nothing is kept. */
-#ifndef EVPIPE_INTERNAL_PROCESS_H
-#define EVPIPE_INTERNAL_PROCESS_H
+#ifndef EVPIPE_COMMON_PROCESS_H
+#define EVPIPE_COMMON_PROCESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,0 +1,626 @@
+// The page: what is looked at (program, range, bands), where it comes from (history, then what comes live), and who draws it.
+//
+// The order that makes history and live data fit: the live stream opens and says `hello`; then the history is asked for; what came live
+// meanwhile waits, and of it only what is newer than the history (its `seq`) is appended.
+
+import * as api from "./api.js";
+import { BandsPanel, setText } from "./bands.js";
+import * as format from "./format.js";
+import { HealthPanel } from "./health.js";
+import { listen } from "./keyboard.js";
+import { Live } from "./live.js";
+import { LogPanel } from "./log.js";
+import { measures } from "./measures.js";
+import { Playback } from "./playback.js";
+import * as theme from "./theme.js";
+import { View } from "./view.js";
+
+const element = (id) => document.getElementById(id);
+const DRAW_EVERY = 250; // milliseconds; what the reader does is drawn at once
+const RANK_EVERY = 5000; // how often at most other bands are fetched because some have grown
+const HIDDEN_LONG = 60000; // a page that nobody sees for so long lets its connection go: a browser has six to a host
+const NEW_PROGRAM = 10; // seconds in which nothing need have come yet
+const SHORTEST = 0.01; // of a range, in seconds
+
+class Page {
+  constructor() {
+    this.inputs = null;
+    this.server = null; // evpipe's process, to know when it is another
+    this.programs = [];
+    this.program = null;
+    this.wanted = theme.remembered("program"); // by name: identities are new with each evpipe
+    this.range = rangeOf(theme.remembered("range"));
+    this.top = Number(theme.remembered("top")) || 20;
+    this.pins = new Map();
+    this.following = true;
+    this.frame = { from: Date.now() / 1000 - 60, to: Date.now() / 1000 };
+    this.trail = []; // where `back` leads
+    this.view = new View(this.columns(), this.top);
+    this.loading = null;
+    this.waiting = []; // live data, while the history is fetched
+    this.connection = "connecting";
+    this.lostAt = null;
+    this.lastDrawn = 0;
+    this.drawTimer = 0;
+    this.rankedAt = 0;
+    this.chosenEntry = null;
+    this.hovering = false;
+    this.redraws = 0;
+    const actions = {
+      zoom: (from, to) => this.zoom(from, to),
+      top: (count) => this.setTop(count),
+      pin: (band, wanted) => this.pin(band, wanted),
+      isPinned: (id) => this.pins.has(id),
+      hover: (time) => this.hover(time),
+      choose: (entry) => this.choose(entry),
+    };
+    this.bands = new BandsPanel(actions);
+    this.measures = measures(actions);
+    this.log = new LogPanel(actions);
+    this.health = new HealthPanel();
+    this.playback = new Playback(() => this.drawNow());
+    this.live = new Live({
+      state: (word) => this.connectionIs(word),
+      refused: () => this.connect(),
+      hello: () => this.begin(),
+      samples: (delta) => this.take(delta),
+      program: (program) => this.programChanged(program),
+      programs: () => this.askPrograms(),
+      health: (report) => this.healthCame(report),
+      lost: () => this.load(),
+    });
+    this.wire();
+  }
+
+  // ------------------------------------------------------------------------------------------------- programs, connection
+
+  /** Until evpipe answers; then the live stream of the program that is wanted. */
+  async connect() {
+    try {
+      await this.fetchPrograms();
+    } catch (error) {
+      this.connectionIs("lost", error);
+      this.live.askAgain();
+      return;
+    }
+    this.live.open(this.program?.id ?? null);
+  }
+
+  async fetchPrograms() {
+    const answer = await api.programs();
+    const another = this.server !== null && this.server !== answer.pid;
+    this.server = answer.pid;
+    this.inputs = answer.inputs;
+    this.version = answer.evpipe;
+    this.programs = answer.programs;
+    if (another) {
+      this.health.forget();
+      await this.findPinsAgain(answer.programs);
+    }
+    this.chooseProgram();
+  }
+
+  /** Another evpipe has other numbers for the same bands. */
+  async findPinsAgain(programs) {
+    const names = [...this.pins.values()].map((band) => band.name);
+    this.pins.clear();
+    const program = programs.find((one) => keyOf(one) === this.wanted);
+    if (!program) return;
+    for (const name of names) {
+      const { bands } = await api.bands(program.id, name).catch(() => ({ bands: [] }));
+      const band = bands.find((one) => one.name === name);
+      if (band) this.pins.set(band.id, band);
+    }
+  }
+
+  /** The one that is wanted, else one that is live, else the one that ended last. */
+  chooseProgram() {
+    const best = this.programs.find((one) => keyOf(one) === this.wanted) ??
+      [...this.programs].sort((a, b) => Number(b.live) - Number(a.live) || (b.last ?? 0) - (a.last ?? 0))[0] ?? null;
+    const before = this.program;
+    this.program = best;
+    if (best && before && keyOf(best) !== keyOf(before)) this.pins.clear();
+    this.showPrograms();
+    return before?.id !== best?.id;
+  }
+
+  async askPrograms() {
+    try {
+      await this.fetchPrograms();
+    } catch {
+      return; // The live stream will tell that evpipe is gone.
+    }
+    if ((this.program?.id ?? null) !== this.live.program) this.live.open(this.program?.id ?? null);
+  }
+
+  selectProgram(id) {
+    const program = this.programs.find((one) => one.id === id);
+    if (!program) return;
+    this.wanted = keyOf(program);
+    theme.remember("program", this.wanted);
+    this.pins.clear();
+    this.bands.endSearch();
+    this.program = program;
+    this.trail = [];
+    this.following = true;
+    this.view = new View(this.columns(), this.top);
+    this.playback.showAll();
+    this.showPrograms();
+    this.announce(`Program ${titleOf(program)}`);
+    this.live.open(program.id);
+  }
+
+  programChanged(program) {
+    const at = this.programs.findIndex((one) => one.id === program.id);
+    if (at >= 0) this.programs[at] = program;
+    else this.programs.push(program);
+    if (this.program?.id !== program.id) return this.showPrograms();
+    const { live: wasLive, state: before } = this.program;
+    this.program = program;
+    if (wasLive !== program.live) this.announce(program.live ? `${titleOf(program)} is running` : `${titleOf(program)} has ended: ${stateWords(program)}`);
+    this.showPrograms();
+    // An end is shown whole; what comes live needs no other history.
+    if (wasLive && !program.live && before !== program.state && this.following) this.load();
+    this.draw();
+  }
+
+  /** The stream is open: what was shown before may be from long ago. */
+  async begin() {
+    if (this.lostAt !== null) {
+      this.lostAt = null;
+      this.announce("Connected again");
+      await this.askPrograms();
+      if ((this.program?.id ?? null) !== this.live.program) return;
+    }
+    this.notice("none", "");
+    this.load();
+  }
+
+  connectionIs(word) {
+    this.connection = word;
+    if (word === "lost" && this.lostAt === null) {
+      this.lostAt = Date.now();
+      this.announce("Connection to evpipe lost");
+    }
+    if (word === "open" && this.lostAt === null) this.notice("none", "");
+    if (word === "lost") this.notice("bad", `evpipe does not answer since ${format.clock(this.lostAt / 1000, 0)}: what you see is from then. Trying again…`);
+    document.documentElement.dataset.connection = word;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- data
+
+  columns() {
+    return innerWidth < 600 ? 300 : 600;
+  }
+
+  /** What is asked for: what is followed, or the frame that is held. */
+  span() {
+    if (!this.following) return this.frame;
+    const last = this.view.last ?? this.program.last;
+    if (this.range === null || !format.isNumber(last)) return { from: null, to: null };
+    return { from: last - this.range, to: null };
+  }
+
+  async load() {
+    if (!this.program) {
+      this.draw();
+      return;
+    }
+    const ticket = (this.loading = {});
+    this.waiting = [];
+    const program = this.program.id;
+    const { from, to } = this.span();
+    let history;
+    try {
+      history = await api.history({ program, from, to, columns: this.columns(), bands: this.top, pins: [...this.pins.keys()] });
+    } catch (error) {
+      if (this.loading !== ticket) return;
+      this.loading = null;
+      if (error.status === 404) this.askPrograms();
+      else if (error.status) this.notice("bad", `evpipe gave no history: ${error.message}`);
+      return;
+    }
+    if (this.loading !== ticket) return;
+    this.loading = null;
+    const view = new View(this.columns(), this.top);
+    view.load(history);
+    this.view = view;
+    this.rankedAt = performance.now();
+    this.updateFrame();
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const delta of waiting) if (delta.seq > history.seq) this.append(delta);
+    this.drawNow();
+  }
+
+  take(delta) {
+    if (this.loading) this.waiting.push(delta);
+    else this.append(delta);
+    if (this.waiting.length > 1000) this.load();
+  }
+
+  append(delta) {
+    if (!this.following) return;
+    this.view.append(delta, this.frame);
+    this.updateFrame();
+    if (performance.now() - this.rankedAt > RANK_EVERY && this.view.census.outgrown()) this.load();
+    this.draw();
+  }
+
+  /** What is followed begins at the left and fills the frame, which grows by steps; then it moves. An ended program fits exactly. */
+  updateFrame() {
+    if (!this.following || !format.isNumber(this.view.last)) return;
+    const { last } = this.view;
+    const first = Math.min(this.view.first ?? last, last);
+    const extent = Math.max(last - first, SHORTEST);
+    if (!this.program?.live) this.frame = { from: Math.max(first, this.range === null ? first : last - this.range), to: Math.max(last, first + SHORTEST) };
+    else if (this.range !== null && extent >= this.range) this.frame = { from: last - this.range, to: last };
+    else {
+      const room = format.roomFor(extent * 1.02);
+      this.frame = { from: first, to: first + (this.range === null ? room : Math.min(this.range, room)) };
+    }
+    this.view.fit(this.frame);
+  }
+
+  healthCame(report) {
+    this.health.hear(report);
+    if (!document.hidden) this.health.show();
+    if (!this.program || !this.program.live) this.showEmpty();
+  }
+
+  // -------------------------------------------------------------------------------------------------- what is looked at
+
+  setRange(range) {
+    this.range = range;
+    theme.remember("range", range === null ? "all" : String(range));
+    this.trail = [];
+    this.following = true;
+    this.announce(range === null ? "All that is kept" : `The last ${format.span(range)}`);
+    this.showTools();
+    this.load();
+  }
+
+  go(frame) {
+    this.trail.push({ following: this.following, frame: this.frame });
+    if (this.trail.length > 50) this.trail.shift();
+    this.following = false;
+    this.frame = frame;
+    this.showTools();
+    this.drawNow();
+    this.load();
+  }
+
+  zoom(from, to) {
+    const middle = (from + to) / 2, half = Math.max(SHORTEST, to - from) / 2;
+    this.go({ from: middle - half, to: middle + half });
+    this.announce(`${format.seconds(to - from)} from ${format.clock(from)}`);
+  }
+
+  zoomBy(factor) {
+    const { from, to } = this.frame;
+    const middle = (from + to) / 2, half = ((to - from) / 2) * factor;
+    this.zoom(middle - half, middle + half);
+  }
+
+  pan(part) {
+    const { from, to } = this.frame;
+    const way = (to - from) * part;
+    this.go({ from: from + way, to: to + way });
+  }
+
+  back() {
+    const before = this.trail.pop();
+    if (!before) return;
+    this.following = before.following;
+    this.frame = before.frame;
+    this.announce("The range before");
+    this.showTools();
+    this.load();
+  }
+
+  /** Held still: the frame stays, and what comes is not taken; it is there when one goes on. */
+  pause() {
+    if (this.following) {
+      this.following = false;
+      this.announce("Held");
+      this.showTools();
+    } else {
+      this.trail = [];
+      this.following = true;
+      this.announce("Following");
+      this.showTools();
+      this.load();
+    }
+    this.draw();
+  }
+
+  setTop(count) {
+    this.top = count;
+    theme.remember("top", String(count));
+    this.announce(count >= 500 ? "All bands" : `The ${count} largest bands`);
+    this.load();
+  }
+
+  pin(band, wanted) {
+    if (wanted) this.pins.set(band.id, band);
+    else this.pins.delete(band.id);
+    this.announce(`${band.name} ${wanted ? "stays in view" : "need not stay in view"}`);
+    this.load();
+  }
+
+  hover(time) {
+    this.bands.setHovered(time);
+    for (const panel of this.measures) panel.setHovered(time);
+  }
+
+  choose(entry) {
+    this.chosenEntry = entry;
+    this.draw();
+  }
+
+  async command(command, words) {
+    if (!this.controllable()) return;
+    try {
+      await api.control(this.program.id, command);
+      this.announce(`${words}: sent to ${titleOf(this.program)}`);
+      setText(element("control-reason"), `${words}: sent at ${format.clock(Date.now() / 1000, 0)}`);
+    } catch (error) {
+      setText(element("control-reason"), `${words}: ${error.message}`);
+      this.announce(`${words} failed: ${error.message}`);
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- drawing
+
+  /** Soon, at most four times a second, and not while nobody sees it. */
+  draw() {
+    if (this.drawTimer || document.hidden) return;
+    const wait = Math.max(0, this.lastDrawn + DRAW_EVERY - performance.now());
+    this.drawTimer = setTimeout(() => requestAnimationFrame(() => this.drawNow()), wait);
+  }
+
+  drawNow() {
+    clearTimeout(this.drawTimer);
+    this.drawTimer = 0;
+    this.lastDrawn = performance.now();
+    if (document.hidden) return;
+    this.redraws++;
+    this.playback.offer(Boolean(this.program) && !this.program.live && format.isNumber(this.view.last), this.frame);
+    const until = this.playback.until;
+    const screen = { view: this.view, frame: this.frame, until, program: this.program, chosenEntry: this.chosenEntry, annotations: this.view.annotations(this.frame, until) };
+    this.bands.update(screen);
+    for (const panel of this.measures) panel.update(screen);
+    this.log.update(screen);
+    this.showTools();
+    this.showEmpty();
+  }
+
+  notice(kind, text) {
+    element("notice").dataset.kind = kind;
+    setText(element("notice"), text);
+  }
+
+  announce(text) {
+    setText(element("announcement"), text);
+  }
+
+  showPrograms() {
+    const select = element("program");
+    const options = this.programs.map((program) => {
+      const option = document.createElement("option");
+      option.value = String(program.id);
+      option.textContent = `${titleOf(program)} – ${stateWords(program)}`;
+      return option;
+    });
+    if (!options.length) options.push(new Option("no program yet"));
+    const before = [...select.options].map((option) => option.value + option.textContent).join("\n");
+    if (before !== options.map((option) => option.value + option.textContent).join("\n")) select.replaceChildren(...options);
+    select.disabled = !this.programs.length;
+    if (this.program) select.value = String(this.program.id);
+    const badge = element("state");
+    badge.dataset.state = !this.program ? "none" : this.program.live ? "live" : this.program.state === "damaged" || this.program.state === "cut" ? "bad" : "ended";
+    setText(badge, this.program ? stateWords(this.program) : "waiting");
+    setText(element("facts"), this.program ? factsOf(this.program) : "");
+    document.title = this.program ? `${titleOf(this.program)} – evpipe` : "evpipe";
+    this.showControl();
+  }
+
+  showTools() {
+    for (const button of element("ranges").querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(this.following && rangeOf(button.dataset.range) === this.range));
+    }
+    element("back").disabled = !this.trail.length;
+    const pause = element("pause");
+    setText(pause, this.following ? "Pause" : "Follow");
+    pause.dataset.held = String(!this.following);
+    pause.title = this.following ? "Hold the charts still (space)" : "Go on with what comes now (space)";
+    if (element("top").value !== String(this.top)) element("top").value = String(this.top);
+  }
+
+  controllable() {
+    return Boolean(this.program?.controllable && this.program.live);
+  }
+
+  showControl() {
+    const { program } = this;
+    const reason = !program ? "No program to control yet."
+      : program.recorded ? "A recording can not be controlled."
+      : !program.controllable ? `Not controllable: its source needs \`controllable: true\`.`
+      : !program.live ? "The program has ended." : "";
+    for (const button of element("control").querySelectorAll("button")) {
+      if (button.dataset.words === undefined) button.dataset.words = button.title;
+      button.setAttribute("aria-disabled", String(Boolean(reason)));
+      button.title = reason || button.dataset.words;
+    }
+    if (this.reason !== reason) setText(element("control-reason"), reason);
+    this.reason = reason;
+  }
+
+  /** Charts without data say why, and what to do. */
+  showEmpty() {
+    const { view, program, inputs } = this;
+    const waiting = this.waitingWords();
+    const has = (name) => !inputs || (inputs.metrics ?? []).includes(name);
+    const old = program && format.isNumber(program.first) && format.isNumber(program.last) && (!program.live || program.last - program.first > NEW_PROGRAM);
+    const nothing = (there, missing, words) => (there ? null : !has("") && missing ? missing : waiting ?? words);
+    const elsewhere = this.following ? "" : " in this range";
+    const lacksHeap = has("heap") ? "" : "No heap metrics come here: put a filter `heap` into this sink's `from`.";
+    const lacksGc = has("gc") ? "" : "No GC pauses come here: put a filter `gc` into this sink's `from`.";
+    const lacksEvents = inputs && !inputs.events ? "No events come here: put the source itself into this sink's `from`." : "";
+    const lacksLogs = inputs && !inputs.logs ? "No logs come here: put a filter `logs` into this sink's `from`." : "";
+    const empties = {
+      bands: nothing(view.census.columns.length, lacksHeap, `No census${elsewhere || " yet"}. Run the program with +RTS -l -hT (or -hc, -hi, …) -i1${this.controllable() ? ", or press Census." : "."}`),
+      heap: nothing(view.heap.length, lacksHeap, `No heap sizes${elsewhere || " yet"}: they come with each garbage collection, with +RTS -l (its class g).`),
+      allocation: nothing(view.allocated.length > 1, lacksHeap, `No allocation${elsewhere || " yet"}: it is told with each garbage collection, with +RTS -l (its class g).`),
+      pauses: nothing(view.pauses.some((one) => one.columns.length), lacksGc,
+        old && elsewhere === "" ? "No GC pause was seen: has this sink a filter `gc` in its `from`, and the program +RTS -l (class g)?" : `No GC pause${elsewhere || " yet"}.`),
+      events: nothing(view.events.length > 1, lacksEvents, `No events${elsewhere || " yet"}.`),
+      log: this.log.nothingFound ? "Nothing matches the filter." :
+        nothing(element("log").firstChild, lacksLogs, `Nothing was said${elsewhere || " yet"}: traceMarkerIO and traceEventIO of Debug.Trace write here.`),
+    };
+    for (const [name, words] of Object.entries(empties)) {
+      const place = element(name + "-empty");
+      place.hidden = words === null;
+      if (words !== null) setText(place, words);
+    }
+  }
+
+  waitingWords() {
+    if (this.connection === "connecting" && !this.server) return "Asking evpipe…";
+    if (this.program) return this.loading && !format.isNumber(this.view.last) ? "Fetching the history…" : null;
+    const sources = this.health.waiting().map((node) => (node.waits_for ? `${node.name} (${node.waits_for})` : node.name));
+    return sources.length ? `Waiting for the program: ${sources.join(", ")} not connected yet. Has it been started, with +RTS -l?`
+                          : "Waiting for the program: nothing has come from it yet.";
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- wiring
+
+  wire() {
+    element("program").addEventListener("change", () => this.selectProgram(Number(element("program").value)));
+    element("ranges").addEventListener("click", ({ target }) => target.dataset.range && this.setRange(rangeOf(target.dataset.range)));
+    element("zoom-in").addEventListener("click", () => this.zoomBy(0.5));
+    element("zoom-out").addEventListener("click", () => this.zoomBy(2));
+    element("back").addEventListener("click", () => this.back());
+    element("pause").addEventListener("click", () => this.pause());
+    element("theme").addEventListener("click", () => this.nextTheme());
+    element("help-button").addEventListener("click", () => element("help").showModal());
+    for (const button of element("control").querySelectorAll("button")) {
+      button.addEventListener("click", () => this.command(button.dataset.command, button.textContent));
+    }
+    document.querySelector("details.distribution").addEventListener("toggle", () => this.draw());
+    document.addEventListener("visibilitychange", () => this.visibilityChanged());
+    theme.onChange(() => this.showTheme());
+    this.showTheme();
+    this.showTools();
+    this.showControl();
+    listen(this.keys());
+  }
+
+  keys() {
+    const ranges = [[60, "1"], [300, "2"], [900, "3"], [3600, "4"], [null, "5"]];
+    const focus = (id) => () => element(id).focus();
+    return [
+      [[" "], "hold still, go on; of a recording: play, hold", () => (this.playback.available ? this.playback.toggle() : this.pause())],
+      ...ranges.map(([range, key]) => [[key], range === null ? "all that is kept" : `the last ${format.span(range)}`, () => this.setRange(range)]),
+      [["+", "="], "zoom in", () => this.zoomBy(0.5)],
+      [["-"], "zoom out", () => this.zoomBy(2)],
+      [["ArrowLeft"], "earlier", () => this.pan(-0.25)],
+      [["ArrowRight"], "later", () => this.pan(0.25)],
+      [["b", "Backspace", "Escape"], "back to the range before", () => this.back()],
+      [["/"], "search the bands", focus("band-search")],
+      [["f"], "filter markers and messages", focus("log-filter")],
+      [["p"], "the next program", () => this.nextProgram()],
+      [["c"], "ask for a census", () => this.command("census", "Census")],
+      [["t"], "light, dark, or as the system", () => this.nextTheme()],
+      [["?"], "this list", () => element("help").showModal()],
+    ];
+  }
+
+  nextProgram() {
+    const at = this.programs.findIndex((one) => one.id === this.program?.id);
+    const next = this.programs[(at + 1) % this.programs.length];
+    if (next && next.id !== this.program?.id) this.selectProgram(next.id);
+  }
+
+  nextTheme() {
+    this.announce(`Theme: ${theme.next()}`);
+  }
+
+  showTheme() {
+    setText(element("theme"), `Theme: ${theme.chosen()}`);
+    this.draw();
+  }
+
+  visibilityChanged() {
+    clearTimeout(this.hiddenTimer);
+    if (document.hidden) {
+      this.hiddenTimer = setTimeout(() => this.live.close(), HIDDEN_LONG);
+    } else if (!this.live.source) {
+      this.connect();
+    } else {
+      this.health.show();
+      this.draw();
+    }
+  }
+}
+
+function rangeOf(word) {
+  if (word === null || word === undefined) return 300;
+  return word === "all" ? null : Number(word) || 300;
+}
+
+/** Programs are the same over restarts of evpipe if source and labels are. */
+function keyOf(program) {
+  return JSON.stringify([program.source, Object.entries(program.labels ?? {}).sort()]);
+}
+
+function titleOf(program) {
+  const labels = Object.entries(program.labels ?? {}).filter(([name]) => name !== "service").map(([name, value]) => `${name}=${value}`);
+  return [program.service ?? program.source, ...labels].join(" ");
+}
+
+function stateWords(program) {
+  if (program.live) return program.recorded ? "replayed" : "live";
+  return { complete: "ended", cut: "ended without its end", damaged: "damaged", open: "ended" }[program.state] ?? program.state ?? "ended";
+}
+
+function factsOf(program) {
+  return [
+    program.program && program.program !== program.service ? program.program : "",
+    isThere(program.pid) ? `pid ${program.pid}` : "",
+    program.rts ?? "",
+    program.runs > 1 ? `run ${program.runs}` : "",
+    program.clock === "estimated" ? "clock estimated" : "",
+  ].filter(Boolean).join(" · ");
+}
+
+function isThere(value) {
+  return value !== null && value !== undefined;
+}
+
+theme.start();
+const page = new Page();
+
+/** For tests and curious people: what is on the screen, as plain arrays. */
+window.evpipe = {
+  get page() {
+    return page;
+  },
+  get view() {
+    const { view } = page;
+    const { census } = view;
+    return {
+      program: page.program?.id ?? null, connection: page.connection, following: page.following, loading: page.loading !== null,
+      from: page.frame.from, to: page.frame.to, step: view.step, first: view.first, last: view.last, redraws: page.redraws, breaks: view.breaks,
+      heap: { time: [...view.heap.time()], size: [...view.heap.cell(0)], live: [...view.heap.cell(1)], blocks: [...view.heap.cell(2)] },
+      allocated: { time: [...view.allocated.time()], bytes: [...view.allocated.cell(0)] },
+      pauses: view.pauses.map(({ generation, columns }) => ({ generation, time: [...columns.time()], longest: [...columns.cell(0)], collections: [...columns.cell(1)], seconds: [...columns.cell(2)] })),
+      events: { time: [...view.events.time()], classes: Object.fromEntries(view.classes.map((name, which) => [name, [...view.events.cell(which)]])) },
+      census: { breakdown: census.breakdown, time: [...census.columns.time()], total: [...census.total()], hidden: census.hidden,
+                bands: census.bands.map((band) => ({ id: band.id, name: band.name, values: [...census.values(band)] })) },
+      logs: view.logs.length,
+    };
+  },
+};
+
+page.connect();

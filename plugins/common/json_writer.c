@@ -42,6 +42,14 @@ void json_end(struct json *json, char bracket)
   json->comma = true;
 }
 
+void json_name(struct json *json, const char *name)
+{
+  begin(json, NULL);
+  if (!json->failed) json->failed = !text_put_json_string(json->text, name);
+  put_char(json, ':');
+  json->comma = false;
+}
+
 void json_integer(struct json *json, const char *key, int64_t value)
 {
   char digits[TEXT_INTEGER_MAX];

@@ -27,6 +27,8 @@ struct json {
 void json_object(struct json *, const char *key);
 void json_array(struct json *, const char *key);
 void json_end(struct json *, char bracket); /* '}' or ']' */
+void json_name(
+  struct json *, const char *name); /* a key of any text, for the value that is written next, with key NULL */
 
 void json_integer(struct json *, const char *key, int64_t);
 void json_unsigned(struct json *, const char *key, uint64_t);

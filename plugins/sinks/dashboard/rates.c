@@ -65,6 +65,16 @@ bool rates_count(struct rates *rates, const struct evp_batch *batch, int64_t *la
   return room;
 }
 
+bool rates_add(struct rates *rates, int64_t time, const uint64_t counts[EVP_CLASS_COUNT])
+{
+  struct event_counts *row = row_of(&rates->events, time);
+  for (unsigned i = 0; i < EVP_CLASS_COUNT; i++) {
+    rates->events_total[i] += counts[i];
+    if (row) row->counts[i] += counts[i];
+  }
+  return row != NULL;
+}
+
 void allocation_add(void *owner, void *first, void *second)
 {
   (void)owner;

@@ -38,6 +38,9 @@ bool rates_allocate(struct rates *, int64_t time, uint64_t bytes);
 /* Counts the events of a batch; *last is at least the time of the latest then. False: no room. */
 bool rates_count(struct rates *, const struct evp_batch *, int64_t *last);
 
+/* Counts what was counted before its time was known. */
+bool rates_add(struct rates *, int64_t time, const uint64_t counts[EVP_CLASS_COUNT]);
+
 column_join allocation_add; /* of struct allocation */
 column_join event_counts_add; /* of struct event_counts */
 

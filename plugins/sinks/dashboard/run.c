@@ -9,6 +9,8 @@
 #define CLOCK_SLACK INT64_C(1000000000)
 /* The map of series is looked at anew when so many more than there are bands have come and gone. */
 enum { SERIES_SPARE = 4096 };
+/* So many events, within so many ns, may be held back. */
+enum { EARLY_MAX = 256, EARLY_SPAN = 1000000000 };
 
 /* ------------------------------------------------------------------------------------------------------------ censuses */
 
@@ -277,54 +279,80 @@ static void take_logs(struct run *run, const struct evp_batch *batch)
   }
 }
 
-static void take_events(struct run *run, const struct evp_batch *batch)
-{
-  struct program *program = run->program;
-  int64_t last = INT64_MIN;
-  if (!rates_count(&program->history.rates, batch, &last)) run->no_room += batch->n;
-  if (last > program->history.newest) program->history.newest = last;
-  pending_events(program->pending, last);
-}
-
-static int64_t first_time(const struct evp_batch *batch)
-{
-  switch (batch->signal) {
-  case EVP_METRICS:
-    return batch->metrics[batch->sel[0]].time;
-  case EVP_LOGS:
-    return batch->logs[batch->sel[0]].time;
-  default:
-    return evp_unix_time(batch, batch->events[batch->sel[0]].time);
-  }
-}
-
-/* The first of a further run. True: history was begun anew, for a recording that is played again has times of its own. */
-static bool break_history(struct run *run, int64_t time)
+/* The first of a further run makes a break. A recording that is played again has times of its own: history begins anew. */
+static void begin_times(struct run *run, int64_t time)
 {
   struct program *program = run->program;
   struct history *history = &program->history;
   bool alone = !run->next && program->open == run;
+  if (run->begun) return;
+  run->begun = true;
+  if (history->newest == INT64_MIN) return;
   if (!evp_stream_live(run->stream) && alone && time < history->newest - CLOCK_SLACK) {
     program_forget_history(run->programs, program);
-    return true;
+    run->anew = true;
+    return;
   }
   if (time <= history->newest) time = history->newest + 1;
   if (history_break(history, time)) pending_break(program->pending, time);
-  return false;
 }
 
-bool run_take(struct run *run, const struct evp_batch *batch, uint64_t reach)
+static void note_events(struct run *run, int64_t last)
+{
+  if (last > run->program->history.newest) run->program->history.newest = last;
+  pending_events(run->program->pending, last);
+}
+
+static void finish_early(struct run *run, int64_t epoch)
+{
+  struct early_events *early = &run->early;
+  early->over = true;
+  if (early->n == 0) return;
+  int64_t time = epoch + (int64_t)early->last;
+  begin_times(run, time);
+  if (!rates_add(&run->program->history.rates, time, early->counts)) run->no_room += early->n;
+  note_events(run, time);
+}
+
+/* Holds the batch back; false: it is time to let them go. */
+static bool hold_early(struct early_events *early, const struct evp_batch *batch)
+{
+  uint64_t first = batch->events[batch->sel[0]].time, last = batch->events[batch->sel[batch->n - 1]].time;
+  if (early->over || batch->n > EARLY_MAX - early->n || last < first) return false;
+  if (early->n && (batch->epoch != early->epoch || first < early->first || last - early->first > EARLY_SPAN))
+    return false;
+  if (early->n == 0) early->first = first;
+  early->epoch = batch->epoch;
+  for (uint32_t i = 0; i < batch->n; i++) {
+    const struct evp_event *event = &batch->events[batch->sel[i]];
+    early->counts[evp_event_class(event->type)]++;
+    if (event->time > early->last) early->last = event->time;
+  }
+  early->n += batch->n;
+  return true;
+}
+
+static void take_events(struct run *run, const struct evp_batch *batch)
+{
+  int64_t last = INT64_MIN;
+  if (hold_early(&run->early, batch)) return;
+  if (!run->early.over) finish_early(run, batch->epoch);
+  begin_times(run, evp_unix_time(batch, batch->events[batch->sel[0]].time));
+  if (!rates_count(&run->program->history.rates, batch, &last)) run->no_room += batch->n;
+  note_events(run, last);
+}
+
+void run_take(struct run *run, const struct evp_batch *batch, uint64_t reach)
 {
   struct history *history = &run->program->history;
-  bool anew = false;
-  if (batch->n == 0) return false;
-  if (!run->begun && history->newest != INT64_MIN) anew = break_history(run, first_time(batch));
-  run->begun = true;
+  if (batch->n == 0) return;
   switch (batch->signal) {
   case EVP_METRICS:
+    begin_times(run, batch->metrics[batch->sel[0]].time);
     take_metrics(run, batch);
     break;
   case EVP_LOGS:
+    begin_times(run, batch->logs[batch->sel[0]].time);
     take_logs(run, batch);
     break;
   default:
@@ -332,7 +360,6 @@ bool run_take(struct run *run, const struct evp_batch *batch, uint64_t reach)
   }
   if (reach < INT64_MAX && history->newest > INT64_MIN + (int64_t)reach)
     history_trim(history, history->newest - (int64_t)reach);
-  return anew;
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- life */
@@ -358,6 +385,7 @@ static void unlink_run(struct run *run)
 void run_end(struct run *run)
 {
   if (run->program) {
+    if (!run->early.over) finish_early(run, run->early.epoch);
     finish_all(run);
     unlink_run(run);
     program_ended(run->programs, run->program, run->stream);

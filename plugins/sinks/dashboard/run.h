@@ -19,17 +19,29 @@ struct census_draft {
   int64_t last[BREAKDOWNS_MAX]; /* time of the last census; 0: there was none */
 };
 
+/* The first events of a stream, whose time is a guess until the program has said what time it is: they are held back until it
+   has, or until it seems that it will not. */
+struct early_events {
+  uint64_t counts[EVP_CLASS_COUNT];
+  uint64_t first, last; /* event times */
+  int64_t epoch;
+  uint32_t n;
+  bool over;
+};
+
 struct run {
   struct run *next; /* of the program's open ones */
   const struct evp_stream *stream;
   struct program *program; /* NULL: there are too many programs */
   struct programs *programs;
-  bool begun; /* something of it came */
+  bool begun; /* something of it came that has a time */
+  bool anew; /* that began the program's history anew; the sink takes note of it */
+  struct early_events early;
   struct series_map series;
   struct census_draft draft;
   char *census_origin; /* the node whose censuses are taken: two filters would give each twice */
   struct pause_state *pauses[GENERATIONS_MAX];
-  uint64_t no_room, not_newer, other_censuses, malformed; /* items, to be counted by the sink */
+  uint64_t no_room, not_newer, other_censuses; /* items, to be counted by the sink */
   unsigned families; /* set of enum family: what came */
 };
 
@@ -37,7 +49,7 @@ enum family { FAMILY_HEAP = 1, FAMILY_GC = 2 };
 
 void run_begin(struct run *, struct programs *, const struct evp_stream *);
 void run_end(struct run *);
-/* History reaches back by `reach` ns (EVP_NEVER: everything). True: the history was begun anew. */
-bool run_take(struct run *, const struct evp_batch *, uint64_t reach);
+/* History reaches back by `reach` ns (EVP_NEVER: everything). */
+void run_take(struct run *, const struct evp_batch *, uint64_t reach);
 
 #endif

@@ -36,11 +36,13 @@ START_TEST(commas_are_where_they_belong)
   json_raw(&json, NULL, "2,3", 3);
   json_raw(&json, NULL, "4", 1);
   json_end(&json, ']');
+  json_name(&json, "any \"key\"");
+  json_unsigned(&json, NULL, 5);
   json_null(&json, "nothing");
   json_integer(&json, "least", INT64_MIN);
   json_end(&json, '}');
-  ck_assert_str_eq(written(&json),
-    "{\"empty\":[],\"list\":[1,{\"yes\":true,\"no\":false},2,3,4],\"nothing\":null,\"least\":-9223372036854775808}");
+  ck_assert_str_eq(written(&json), "{\"empty\":[],\"list\":[1,{\"yes\":true,\"no\":false},2,3,4],\"any "
+                                   "\\\"key\\\"\":5,\"nothing\":null,\"least\":-9223372036854775808}");
 }
 END_TEST
 

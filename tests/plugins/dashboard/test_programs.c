@@ -66,7 +66,7 @@ static void say(struct said *said, const struct evp_series *series, int64_t time
   said->metrics[said->n++] = (struct evp_metric){.time = time, .series = series, .value.i = value};
 }
 
-static bool take_as(struct run *run, struct said *said, uint32_t flags, uint64_t reach, const char *origin)
+static void take_as(struct run *run, struct said *said, uint32_t flags, uint64_t reach, const char *origin)
 {
   struct evp_batch batch = {.signal = EVP_METRICS,
     .flags = flags,
@@ -76,12 +76,12 @@ static bool take_as(struct run *run, struct said *said, uint32_t flags, uint64_t
     .sel = said->sel,
     .n = said->n};
   said->n = 0;
-  return run_take(run, &batch, reach);
+  run_take(run, &batch, reach);
 }
 
-static bool take(struct run *run, struct said *said)
+static void take(struct run *run, struct said *said)
 {
-  return take_as(run, said, 0, EVP_NEVER, "heap");
+  take_as(run, said, 0, EVP_NEVER, "heap");
 }
 
 static const char *shown(const struct program *program, const struct view *wanted)
@@ -108,7 +108,7 @@ START_TEST(a_reconnect_is_another_run_of_the_same_program)
   struct said said = {0};
   run_begin(&a, &programs, sink_host_stream(&first));
   say(&said, &gauge, 10 * SECOND, 5);
-  ck_assert(!take(&a, &said));
+  take(&a, &said);
   run_end(&a);
   run_begin(&b, &programs, sink_host_stream(&second));
   run_begin(&c, &programs, sink_host_stream(&other));
@@ -116,7 +116,8 @@ START_TEST(a_reconnect_is_another_run_of_the_same_program)
   ck_assert_ptr_ne(b.program, c.program);
   ck_assert_uint_eq(b.program->n_runs, 2);
   say(&said, &gauge, 12 * SECOND, 6);
-  ck_assert(!take(&b, &said));
+  take(&b, &said);
+  ck_assert(!b.anew);
   expect(b.program, NULL, "\"breaks\":[12]");
   expect(b.program, NULL, "\"heap\":{\"time\":[10,12],\"size\":[5,6],\"live\":[null,null]");
   run_end(&b);
@@ -137,9 +138,43 @@ START_TEST(a_recording_that_is_played_again_begins_anew)
   run_end(&a);
   run_begin(&b, &programs, sink_host_stream(&second));
   say(&said, &gauge, 10 * SECOND, 7);
-  ck_assert(take(&b, &said));
+  take(&b, &said);
+  ck_assert(b.anew);
   expect(b.program, NULL, "\"heap\":{\"time\":[10],\"size\":[7]");
   run_end(&b);
+}
+END_TEST
+
+static void take_events(struct run *run, int64_t epoch, uint64_t first, uint16_t type, uint32_t n)
+{
+  static struct evp_event events[ITEMS_MAX];
+  static uint16_t sel[ITEMS_MAX];
+  for (uint32_t i = 0; i < n; i++) {
+    events[i] = (struct evp_event){.time = first + i, .type = type};
+    sel[i] = (uint16_t)i;
+  }
+  struct evp_batch batch = {
+    .signal = EVP_EVENTS, .stream = run->stream, .events = events, .sel = sel, .n = n, .epoch = epoch};
+  run_take(run, &batch, EVP_NEVER);
+}
+
+/* Before a program has said what time it is its events have a time that is guessed. */
+START_TEST(the_first_events_wait_for_the_clock)
+{
+  struct sink_host_stream stream = make_stream("app"), other = make_stream("other");
+  struct run run = {0}, short_run = {0};
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  take_events(&run, 5000 * SECOND, 10, EVP_CAPSET_CREATE, 5);
+  take_events(&run, 5000 * SECOND, 20, EVP_CAPSET_ASSIGN_CAP, 2);
+  ck_assert_int_eq(run.program->history.newest, INT64_MIN);
+  take_events(&run, 1000 * SECOND, 2 * (uint64_t)SECOND, EVP_GC_START, 4);
+  expect(run.program, NULL, "\"first\":1000,\"last\":1002,");
+  expect(run.program, NULL, "\"events\":{\"time\":[1000,1002],\"classes\":{\"gc\":[0,4],\"process\":[7,7]}}");
+  run_end(&run);
+  run_begin(&short_run, &programs, sink_host_stream(&other));
+  take_events(&short_run, 3000 * SECOND, 10, EVP_GC_START, 5);
+  run_end(&short_run); /* no clock at all */
+  expect(short_run.program, NULL, "\"events\":{\"time\":[3000],\"classes\":{\"gc\":[5]}}");
 }
 END_TEST
 
@@ -442,6 +477,7 @@ int main(void)
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, a_reconnect_is_another_run_of_the_same_program);
   tcase_add_test(tests, a_recording_that_is_played_again_begins_anew);
+  tcase_add_test(tests, the_first_events_wait_for_the_clock);
   tcase_add_test(tests, allocation_is_added_up_over_runs);
   tcase_add_test(tests, the_program_that_ended_longest_ago_leaves);
   tcase_add_test(tests, a_census_is_a_group_of_batches);

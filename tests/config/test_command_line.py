@@ -16,7 +16,8 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 import harness  # noqa: E402
 import json_schema  # noqa: E402
 
-PLUGINS = ["filter/gc", "filter/heap", "filter/logs", "filter/select", "filter/sort", "sink/influxdb", "sink/print", "sink/prometheus", "sink/recorder", "sink/relay", "sink/zmq",
+PLUGINS = ["filter/gc", "filter/heap", "filter/logs", "filter/select", "filter/sort",
+           "sink/dashboard", "sink/influxdb", "sink/print", "sink/prometheus", "sink/recorder", "sink/relay", "sink/zmq",
            "source/exec", "source/file", "source/internal", "source/socket"]
 PIPELINE = """\
 sources: {app: {plugin: file, path: x, labels: {service: "quo\\"te"}}}

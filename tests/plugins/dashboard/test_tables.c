@@ -7,6 +7,7 @@
 
 #include "check_main.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,7 +189,7 @@ START_TEST(bands_leave_with_their_last_census)
     snprintf(name, sizeof name, "%01000d", i);
     struct census_row row = {bands_get(&censuses.bands, band_series("type", name, NULL)), 8};
     band_hold(&censuses.bands, row.band);
-    ck_assert_uint_eq(censuses.bands.items[row.band].id, i + 1); /* ids are never used again */
+    ck_assert_uint_eq(censuses.bands.items[row.band].id, (uint32_t)i + 1); /* ids are never used again */
     ck_assert_ptr_nonnull(censuses_add(&censuses, i, 0, 8, &row, 1));
     censuses_trim(&censuses, i - 9);
   }

@@ -1,4 +1,5 @@
 """What a page does, without a browser: requests of the sink `dashboard`, and its server-sent events."""
+import contextlib
 import gzip
 import http.client
 import json
@@ -123,7 +124,8 @@ class Live:
             return [event for event in self.events if event.name == name]
 
     def close(self):
-        self.socket.close() if self.thread is None else self.socket.shutdown(socket.SHUT_RDWR)
         if self.thread:
+            with contextlib.suppress(OSError):  # closed already, by us or by the other end
+                self.socket.shutdown(socket.SHUT_RDWR)
             self.thread.join(10)
-            self.socket.close()
+        self.socket.close()

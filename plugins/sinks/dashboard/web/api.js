@@ -20,14 +20,15 @@ const query = (values) => new URLSearchParams(Object.entries(values).filter(([, 
 
 export const programs = () => request("api/programs");
 
-export function history({ program, from, to, columns, bands, pins }) {
-  return request("api/history?" + query({ program, from: from?.toFixed(6), to: to?.toFixed(6), columns, bands, pin: pins?.join(",") }));
+export function history({ program, from, to, columns, bands, pins, breakdown }) {
+  return request("api/history?" + query({ program, from: from?.toFixed(6), to: to?.toFixed(6), columns, bands, pin: pins?.join(","), breakdown }));
 }
 
 export const bands = (program, text) => request("api/bands?" + query({ program, q: text }));
 
+/** The header tells evpipe that this is its own page: one of another origin may not send it. */
 export function control(program, command) {
-  return request("api/control", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ program, command }) });
+  return request("api/control?" + query({ program, command }), { method: "POST", headers: { "X-Evpipe": "1" } });
 }
 
 export const liveAddress = (program) => "api/live" + (program === null ? "" : "?" + query({ program }));

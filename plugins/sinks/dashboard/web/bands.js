@@ -13,15 +13,19 @@ const REST = "rest";
 const DIMMED = 0.72;
 const element = (id) => document.getElementById(id);
 
+const CONSTRUCTOR = /^([\w.-]+:(?:[A-Z][\w']*\.)*[A-Z][\w']*)\.(.+)$/; // package:Module.Name.Constructor, as -hT and -hi give it
+
 /** A name in two parts: what one looks for, and where it is. Of a stack of cost centres the innermost comes first. */
 export function nameParts(band) {
   const frames = band.name.split(";");
-  const where = [band.type && band.type !== band.name ? band.type : "", band.module, band.srcloc].filter(Boolean).join(" · ");
-  return frames.length === 1 ? [band.name, where] : [frames.at(-1), frames.slice(0, -1).reverse().join(" ← ")];
+  if (frames.length > 1) return [frames.at(-1), frames.slice(0, -1).reverse().join(" ← ")];
+  const [, module, constructor] = CONSTRUCTOR.exec(band.name) ?? [];
+  const where = [module, band.type && band.type !== band.name ? band.type : "", band.module, band.srcloc].filter(Boolean).join(" · ");
+  return [constructor ?? band.name, where];
 }
 
 export class BandsPanel {
-  /** `actions`: zoom(from, to), top(n), pin(band, wanted), hover(time). */
+  /** `actions`: zoom(from, to), top(n), breakdown(name), pin(band, wanted), isPinned(id), hover(time). */
   constructor(actions) {
     this.actions = actions;
     this.slots = new Slots();
@@ -40,6 +44,7 @@ export class BandsPanel {
       hover: (time, value) => this.hover(time, value),
       zoom: actions.zoom,
     });
+    element("breakdown").addEventListener("change", () => actions.breakdown(element("breakdown").value));
     element("top").addEventListener("change", () => actions.top(Number(element("top").value)));
     element("band-search").addEventListener("input", () => this.searchSoon());
     element("band-search").addEventListener("keydown", (event) => {
@@ -57,7 +62,6 @@ export class BandsPanel {
     this.screen = screen;
     const { view, frame } = screen;
     const census = view.census;
-    const times = census.columns.time();
     this.length = census.columns.upTo(screen.until) + 1;
     this.rest = census.rest(this.rest);
     const levels = census.bands.map((band) => census.values(band));
@@ -66,9 +70,22 @@ export class BandsPanel {
     const highest = this.stack.highest(Math.max(0, census.columns.upTo(frame.from)));
     this.syncRows(census);
     this.updateRows();
-    this.chart.draw(frame, [0, format.ceiling(highest, true)], screen.annotations, screen.chosenEntry);
-    this.times = times;
-    element("bands-title").textContent = census.breakdown && census.breakdown !== "unknown" ? `Heap by ${census.breakdown.replace("_", " ")}` : "Heap by band";
+    this.chart.draw(screen, [0, format.ceiling(highest, true)]);
+    this.tellBreakdown(census);
+  }
+
+  /** Of what the bands are; a choice where the history has censuses of several kinds. */
+  tellBreakdown(census) {
+    const { breakdown, breakdowns } = census;
+    const words = breakdown && breakdown !== "unknown" ? breakdown.replaceAll("_", " ") : "band";
+    setText(element("bands-title"), breakdowns.length > 1 ? "Heap by" : `Heap by ${words}`);
+    const select = element("breakdown");
+    select.hidden = breakdowns.length < 2;
+    if (select.hidden) return;
+    if ([...select.options].map((option) => option.value).join() !== breakdowns.join()) {
+      select.replaceChildren(...breakdowns.map((name) => new Option(name.replaceAll("_", " "), name)));
+    }
+    select.value = breakdown;
   }
 
   paint(context, place) {
@@ -150,7 +167,7 @@ export class BandsPanel {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "pin";
-    button.textContent = "pin";
+    button.title = "Keep in view";
     button.setAttribute("aria-label", `Keep ${band.name} in view`);
     button.setAttribute("aria-pressed", String(this.actions.isPinned(band.id)));
     button.addEventListener("click", () => this.actions.pin(band, !this.actions.isPinned(band.id)));

@@ -1,14 +1,18 @@
 // A chart: uPlot gives axes, crosshair and the selection by dragging, all charts together; what it shows is painted by whoever owns it.
 
-import { Place, annotations } from "./paint.js";
+import { Place, annotations, breaks } from "./paint.js";
 import * as theme from "./theme.js";
-import { BYTE_STEPS } from "./format.js";
+import { BYTE_STEPS, brief } from "./format.js";
 
 /* global uPlot */
 const KEY = "evpipe";
 const FONT = "11px system-ui, sans-serif";
 const AXIS_WIDTH = 68;
+const TIME_STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200,
+                    86400, 2 * 86400, 7 * 86400, 30 * 86400];
 const SHORTEST_ZOOM = 0.002; // seconds
+
+let dragged = null; // the chart on which the button went down last
 
 export class Chart {
   /**
@@ -23,6 +27,7 @@ export class Chart {
     this.frame = { from: 0, to: 1 };
     this.limits = logarithmic ? [1e-5, 1] : [0, 1];
     this.entries = [];
+    this.breaks = [];
     this.chosen = null;
     this.colours = this.readColours();
     host.tabIndex = 0;
@@ -31,8 +36,11 @@ export class Chart {
     this.plot = new uPlot(this.options(unit, binary, logarithmic, zoom), [[0, 1], [null, null]], host);
     this.plot.root.setAttribute("aria-hidden", "true");
     host.addEventListener("keydown", (event) => this.moveByKey(event));
-    this.followFingers();
+    this.followPointers();
     new ResizeObserver(() => this.resize()).observe(host);
+    this.seen = true;
+    this.stale = false;
+    new IntersectionObserver((entries) => this.seenIs(entries.at(-1).isIntersecting), { rootMargin: "100px" }).observe(host);
     theme.onChange(() => {
       this.colours = this.readColours();
       this.plot.redraw(false, true);
@@ -60,9 +68,9 @@ export class Chart {
       scales: { x: { time: true, auto: false, min: 0, max: 1 }, y: { auto: false, min: this.limits[0], max: this.limits[1], distr: logarithmic ? 3 : 1 } },
       series: [{}, { paths: () => null, points: { show: false } }],
       axes: [
-        { ...axis, space: 80, size: 26, gap: 6, values: timeLabels },
-        { ...axis, size: AXIS_WIDTH, gap: 6, space: 34, values: (_, values) => values.map((value) => (value === null ? "" : unit(value))),
-          ...(binary ? { incrs: BYTE_STEPS } : {}), ...(logarithmic ? { filter: decadesOnly } : {}) },
+        { ...axis, space: 90, size: 26, gap: 6, incrs: TIME_STEPS, values: timeLabels },
+        { ...axis, size: AXIS_WIDTH, gap: 6, space: 34, values: (_, values) => values.map((value) => (value === null ? "" : brief(unit(value)))),
+          ...(binary ? { incrs: BYTE_STEPS } : {}), ...(logarithmic ? { splits: decades } : {}) },
       ],
       hooks: {
         draw: [(plot) => this.drawAll(plot)],
@@ -81,12 +89,15 @@ export class Chart {
     if (width !== this.plot.width || height !== this.plot.height) this.plot.setSize({ width, height });
   }
 
-  /** Draws anew; `limits` are the ends of the scale of values. */
-  draw(frame, limits, entries, chosen) {
-    this.frame = frame;
-    this.limits = limits;
-    this.entries = entries;
-    this.chosen = chosen;
+  /** Draws anew; `limits` are the ends of the scale of values. Out of sight it waits. */
+  draw({ frame, annotations, chosenEntry, view }, limits) {
+    Object.assign(this, { frame, limits, entries: annotations, chosen: chosenEntry, breaks: view.breaks });
+    this.stale = !this.seen;
+    if (this.seen) this.drawScales();
+  }
+
+  drawScales() {
+    const { frame, limits } = this;
     this.plot.batch(() => {
       this.plot.setScale("x", { min: frame.from, max: frame.to });
       this.plot.setScale("y", { min: limits[0], max: limits[1] });
@@ -99,6 +110,12 @@ export class Chart {
     this.plot.redraw(false, false);
   }
 
+  seenIs(seen) {
+    this.seen = seen;
+    if (seen && this.stale) this.drawScales();
+    if (seen) this.stale = false;
+  }
+
   drawAll(plot) {
     const context = plot.ctx;
     const { left, top, width, height } = plot.bbox;
@@ -108,6 +125,7 @@ export class Chart {
     context.rect(left, top, width, height);
     context.clip();
     this.paint(context, place);
+    breaks(context, place, this.breaks, this.colours.axis);
     annotations(context, place, this.entries, this.colours, { labels: this.labels, chosen: this.chosen });
     context.restore();
   }
@@ -118,12 +136,14 @@ export class Chart {
     else this.hover(plot.posToVal(left, "x"), plot.cursor.event && top >= 0 ? plot.posToVal(top, "y") : null);
   }
 
-  /** Every chart is told of one drag; the one under the pointer answers. */
+  /** Every chart is told of one drag; the one on which it began answers. */
   tellZoom(plot, zoom) {
     const { left, width } = plot.select;
     if (width < 2) return;
     const [from, to] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    if (dragged !== this) return;
+    dragged = null;
     if (to - from >= SHORTEST_ZOOM) zoom(from, to);
   }
 
@@ -138,8 +158,9 @@ export class Chart {
   }
 
   /** A finger that moves sideways takes the crosshair with it; up and down it scrolls the page. */
-  followFingers() {
+  followPointers() {
     const over = this.plot.over;
+    over.addEventListener("mousedown", () => (dragged = this));
     over.style.touchAction = "pan-y";
     over.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") return;
@@ -149,16 +170,21 @@ export class Chart {
   }
 }
 
-function decadesOnly(_, splits) {
-  return splits.map((value) => (Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
+function decades(_, __, min, max) {
+  const found = [];
+  for (let power = Math.ceil(Math.log10(min) - 1e-9); power <= Math.log10(max) + 1e-9; power++) found.push(10 ** power);
+  return found;
 }
 
 const two = (number) => String(number).padStart(2, "0");
 
-/** Hours and minutes; seconds and parts of them where lines are close; the date where the day changes. */
-function timeLabels(_, times, __, ___, apart) {
+/** Hours and minutes; seconds and parts of them where lines are close; the date where the day changes. None that the edge would cut. */
+function timeLabels(plot, times, __, ___, apart) {
   let day = null;
+  const { min, max } = plot.scales.x;
+  const room = plot.bbox.width / devicePixelRatio;
   return times.map((time, at) => {
+    if (((max - time) / (max - min)) * room < (apart < 60 ? 16 : 6)) return "";
     const date = new Date(time * 1000);
     const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
     const dayChanged = at > 0 && day !== null && date.getDate() !== day;

@@ -20,6 +20,11 @@ function scaled(value, base, units) {
   return [unit === 0 && Number.isInteger(value) ? String(value) : digits(value), units[unit]];
 }
 
+/** For an axis, where every value is a round one: without zeros at the end. */
+export function brief(text) {
+  return text.replace(/\.0+(?= |$)|(\.\d*[1-9])0+(?= |$)/, "$1");
+}
+
 export function isNumber(value) {
   return typeof value === "number" && Number.isFinite(value);
 }

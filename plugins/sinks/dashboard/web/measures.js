@@ -79,7 +79,7 @@ class Panel {
   update(screen) {
     this.screen = screen;
     this.prepare();
-    this.chart.draw(screen.frame, this.limits(), screen.annotations, screen.chosenEntry);
+    this.chart.draw(screen, this.limits());
     this.tell();
   }
 
@@ -113,6 +113,7 @@ class Panel {
 }
 
 const MBLOCK = 1 << 20;
+const RATE_COLUMNS = 3; // over which a rate is taken at least
 
 class HeapPanel extends Panel {
   constructor(actions) {
@@ -153,8 +154,8 @@ class AllocationPanel extends Panel {
   }
 
   prepare() {
-    const { allocated } = this.screen.view;
-    this.rate = rates(allocated.time(), allocated.cell(0), allocated.length, this.rate);
+    const { allocated, step } = this.screen.view;
+    this.rate = rates(allocated.time(), allocated.cell(0), allocated.length, RATE_COLUMNS * step, this.rate);
   }
 
   limits() {
@@ -300,9 +301,9 @@ class EventsPanel extends Panel {
   }
 
   prepare() {
-    const { events, classes } = this.screen.view;
+    const { events, classes, step } = this.screen.view;
     this.slots.assign(classes);
-    this.rates = classes.map((_, which) => rates(events.time(), events.cell(which), events.length, this.rates[which]));
+    this.rates = classes.map((_, which) => rates(events.time(), events.cell(which), events.length, RATE_COLUMNS * step, this.rates[which]));
     this.length = events.upTo(this.screen.until) + 1;
     this.stack.build(this.rates, this.length);
   }

@@ -32,6 +32,7 @@ class Page {
     this.range = rangeOf(theme.remembered("range"));
     this.top = Number(theme.remembered("top")) || 20;
     this.pins = new Map();
+    this.breakdown = null; // null: that of the newest census
     this.following = true;
     this.frame = { from: Date.now() / 1000 - 60, to: Date.now() / 1000 };
     this.trail = []; // where `back` leads
@@ -49,6 +50,7 @@ class Page {
     const actions = {
       zoom: (from, to) => this.zoom(from, to),
       top: (count) => this.setTop(count),
+      breakdown: (name) => this.setBreakdown(name),
       pin: (band, wanted) => this.pin(band, wanted),
       isPinned: (id) => this.pins.has(id),
       hover: (time) => this.hover(time),
@@ -139,6 +141,7 @@ class Page {
     this.wanted = keyOf(program);
     theme.remember("program", this.wanted);
     this.pins.clear();
+    this.breakdown = null;
     this.bands.endSearch();
     this.program = program;
     this.trail = [];
@@ -160,7 +163,7 @@ class Page {
     if (wasLive !== program.live) this.announce(program.live ? `${titleOf(program)} is running` : `${titleOf(program)} has ended: ${stateWords(program)}`);
     this.showPrograms();
     // An end is shown whole; what comes live needs no other history.
-    if (wasLive && !program.live && before !== program.state && this.following) this.load();
+    if (!program.live && (wasLive || before !== program.state) && this.following) this.load();
     this.draw();
   }
 
@@ -212,7 +215,7 @@ class Page {
     const { from, to } = this.span();
     let history;
     try {
-      history = await api.history({ program, from, to, columns: this.columns(), bands: this.top, pins: [...this.pins.keys()] });
+      history = await api.history({ program, from, to, columns: this.columns(), bands: this.top, pins: [...this.pins.keys()], breakdown: this.breakdown });
     } catch (error) {
       if (this.loading !== ticket) return;
       this.loading = null;
@@ -241,6 +244,12 @@ class Page {
 
   append(delta) {
     if (!this.following) return;
+    const { census } = delta;
+    if (census && this.view.census.breakdown !== null && census.breakdown !== this.view.census.breakdown) {
+      // Bands of another kind: not to be mixed with these. What was chosen stays.
+      if (this.breakdown === null) return this.load();
+      delete delta.census;
+    }
     this.view.append(delta, this.frame);
     this.updateFrame();
     if (performance.now() - this.rankedAt > RANK_EVERY && this.view.census.outgrown()) this.load();
@@ -338,6 +347,13 @@ class Page {
     this.top = count;
     theme.remember("top", String(count));
     this.announce(count >= 500 ? "All bands" : `The ${count} largest bands`);
+    this.load();
+  }
+
+  setBreakdown(breakdown) {
+    this.breakdown = breakdown;
+    this.pins.clear();
+    this.announce(`Heap by ${breakdown.replaceAll("_", " ")}`);
     this.load();
   }
 
@@ -462,14 +478,14 @@ class Page {
     const waiting = this.waitingWords();
     const has = (name) => !inputs || (inputs.metrics ?? []).includes(name);
     const old = program && format.isNumber(program.first) && format.isNumber(program.last) && (!program.live || program.last - program.first > NEW_PROGRAM);
-    const nothing = (there, missing, words) => (there ? null : !has("") && missing ? missing : waiting ?? words);
+    const nothing = (there, missing, words) => (there ? null : missing || (waiting ? "Waiting for the program" : words));
     const elsewhere = this.following ? "" : " in this range";
     const lacksHeap = has("heap") ? "" : "No heap metrics come here: put a filter `heap` into this sink's `from`.";
     const lacksGc = has("gc") ? "" : "No GC pauses come here: put a filter `gc` into this sink's `from`.";
     const lacksEvents = inputs && !inputs.events ? "No events come here: put the source itself into this sink's `from`." : "";
     const lacksLogs = inputs && !inputs.logs ? "No logs come here: put a filter `logs` into this sink's `from`." : "";
     const empties = {
-      bands: nothing(view.census.columns.length, lacksHeap, `No census${elsewhere || " yet"}. Run the program with +RTS -l -hT (or -hc, -hi, …) -i1${this.controllable() ? ", or press Census." : "."}`),
+      bands: !lacksHeap && waiting && !view.census.columns.length ? waiting : nothing(view.census.columns.length, lacksHeap, `No census${elsewhere || " yet"}. Run the program with +RTS -l -hT (or -hc, -hi, …) -i1${this.controllable() ? ", or press Census." : "."}`),
       heap: nothing(view.heap.length, lacksHeap, `No heap sizes${elsewhere || " yet"}: they come with each garbage collection, with +RTS -l (its class g).`),
       allocation: nothing(view.allocated.length > 1, lacksHeap, `No allocation${elsewhere || " yet"}: it is told with each garbage collection, with +RTS -l (its class g).`),
       pauses: nothing(view.pauses.some((one) => one.columns.length), lacksGc,
@@ -517,11 +533,11 @@ class Page {
   }
 
   keys() {
-    const ranges = [[60, "1"], [300, "2"], [900, "3"], [3600, "4"], [null, "5"]];
+    const ranges = [[60, "1", "the last minute"], [300, "2", "the last 5 minutes"], [900, "3", "the last 15 minutes"], [3600, "4", "the last hour"], [null, "5", "all that is kept"]];
     const focus = (id) => () => element(id).focus();
     return [
       [[" "], "hold still, go on; of a recording: play, hold", () => (this.playback.available ? this.playback.toggle() : this.pause())],
-      ...ranges.map(([range, key]) => [[key], range === null ? "all that is kept" : `the last ${format.span(range)}`, () => this.setRange(range)]),
+      ...ranges.map(([range, key, words]) => [[key], words, () => this.setRange(range)]),
       [["+", "="], "zoom in", () => this.zoomBy(0.5)],
       [["-"], "zoom out", () => this.zoomBy(2)],
       [["ArrowLeft"], "earlier", () => this.pan(-0.25)],

@@ -76,26 +76,40 @@ export function line(context, place, times, values, length, isBetweenRuns, { col
   context.setLineDash([]);
 }
 
-/** Areas one upon the other, the uppermost first: each covers what is below it, so that no seam shows between two. */
+const OVERLAP = 1; // pixel
+
+/** Areas one upon the other, the uppermost first: each reaches a little below its own, so that no seam shows between two. */
 export function stack(context, place, times, stack, fills, isBetweenRuns, edge) {
   context.lineWidth = place.scale;
   context.lineJoin = "round";
+  context.strokeStyle = edge;
   eachPiece(times, stack.length, isBetweenRuns, (begin, end) => {
     // A piece of a single column is a bar of two pixels.
-    const wide = end - begin === 1 ? 2 * place.scale : 0;
+    const last = end - begin === 1 ? 2 * place.scale : 0;
     const xs = Array.from({ length: end - begin }, (_, at) => place.x(times[begin + at]));
     for (let level = stack.tops.length - 1; level >= 0; level--) {
-      const top = stack.tops[level];
+      const top = stack.tops[level], below = stack.tops[level - 1];
+      const bottom = (at) => (below ? place.y(below[at]) + OVERLAP * place.scale : place.bottom);
+      let thickest = 0;
       context.beginPath();
-      for (let at = begin; at < end; at++) context.lineTo(xs[at - begin], place.y(top[at]));
-      if (wide) context.lineTo(xs[0] + wide, place.y(top[begin]));
-      context.strokeStyle = edge;
-      context.lineTo(xs.at(-1) + wide, place.bottom);
-      context.lineTo(xs[0], place.bottom);
-      context.closePath();
+      for (let at = begin; at < end; at++) {
+        thickest = Math.max(thickest, top[at] - (below ? below[at] : 0));
+        context.lineTo(xs[at - begin], place.y(top[at]));
+      }
+      if (!(thickest > 0)) continue;
+      if (last) context.lineTo(xs[0] + last, place.y(top[begin]));
+      // Lines around what is thin would hide it.
+      const outlined = edge && thickest * place.perUnit > 4 * place.scale;
+      const line = outlined ? new Path2D() : null;
+      if (outlined) for (let at = begin; at < end; at++) line.lineTo(xs[at - begin], place.y(top[at]));
+      if (last) context.lineTo(xs[0] + last, bottom(begin));
+      for (let at = end - 1; at >= begin; at--) context.lineTo(xs[at - begin], bottom(at));
       context.fillStyle = fills[level];
       context.fill();
-      if (edge) context.stroke();
+      if (!outlined) continue;
+      context.globalAlpha = 0.4;
+      context.stroke(line);
+      context.globalAlpha = 1;
     }
   });
 }
@@ -124,6 +138,21 @@ export function sticks(context, place, times, values, length, { colour, shift = 
   context.fill();
 }
 
+/** Where one run of the program ends and the next begins. */
+export function breaks(context, place, times, colour) {
+  context.strokeStyle = colour;
+  context.lineWidth = place.scale;
+  context.setLineDash([1.5 * place.scale, 3 * place.scale]);
+  context.beginPath();
+  for (const time of times) {
+    const x = Math.round(place.x(time)) + 0.5;
+    context.moveTo(x, place.top);
+    context.lineTo(x, place.bottom);
+  }
+  context.stroke();
+  context.setLineDash([]);
+}
+
 const FEW = 40;
 
 /** Markers and messages: lines from top to bottom; where they are many, faint ones, and only ticks at the top for messages. */
@@ -132,7 +161,7 @@ export function annotations(context, place, entries, colours, { labels, chosen }
   context.lineWidth = place.scale;
   for (const kind of ["message", "marker"]) {
     context.strokeStyle = colours[kind];
-    for (const [alpha, bottom, apart] of many ? [[0.85, place.top + (kind === "marker" ? 8 : 5) * place.scale, 2], [kind === "marker" ? 0.22 : 0, place.bottom, 6]]
+    for (const [alpha, bottom, apart] of many ? [[0.85, place.top + (kind === "marker" ? 8 : 5) * place.scale, 2], [kind === "marker" ? 0.13 : 0, place.bottom, 6]]
                                               : [[0.6, place.bottom, 1]]) {
       if (!alpha) continue;
       context.globalAlpha = alpha;

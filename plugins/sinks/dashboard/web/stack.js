@@ -40,12 +40,17 @@ export class Stack {
   }
 }
 
-/** The rate of a running total in each of its columns: from the column before; NaN where there is none, or it fell. */
-export function rates(times, totals, length, into) {
+/**
+ * The rate of a running total in each of its columns, over `least` seconds or to the column before, whichever is longer: what lies closer
+ * together says little. NaN in the first column, and where the total fell.
+ */
+export function rates(times, totals, length, least, into) {
   const rate = into && into.length >= length ? into : new Float64Array(2 * length);
+  let from = 0;
   for (let at = 0; at < length; at++) {
-    const took = at ? times[at] - times[at - 1] : 0;
-    const more = at ? totals[at] - totals[at - 1] : 0;
+    while (from + 1 < at && times[at] - times[from + 1] >= least) from++;
+    const took = times[at] - times[from];
+    const more = totals[at] - totals[from];
     rate[at] = took > 0 && more >= 0 ? more / took : NaN;
   }
   return rate;

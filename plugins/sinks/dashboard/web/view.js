@@ -7,6 +7,14 @@ export const keepLarger = (which) => (columns, at, time, row) => {
   columns.put(at, time, row);
 };
 
+/** The largest of each cell by itself. */
+export function keepLargest(columns, at, time, row) {
+  columns.times[at] = time;
+  columns.cells.forEach((cell, which) => {
+    if (!(cell[at] >= row[which])) cell[at] = row[which];
+  });
+}
+
 export const keepLast = (columns, at, time, row) => columns.put(at, time, row);
 
 /** Of pauses the longest shows, with its time; collections and seconds add up. */
@@ -69,13 +77,27 @@ export class Columns {
     });
   }
 
+  /** Into the column that is there, or a new one; where its time belongs, which is the end but for what comes late. */
   append(time, row, step) {
-    if (this.length && (time <= this.last || Math.floor(time / step) === Math.floor(this.last / step))) {
-      this.join(this, this.end - 1, Math.max(time, this.last), row);
-      return;
+    const column = (at) => Math.floor(this.times[at] / step);
+    const mine = Math.floor(time / step);
+    let at = this.length && time < this.last ? this.begin + this.upTo(time) : this.end - 1;
+    if (at >= this.begin && column(at) === mine) return this.join(this, at, time, row);
+    if (at + 1 < this.end && column(at + 1) === mine) return this.join(this, at + 1, this.times[at + 1], row);
+    if (this.end === this.room) {
+      this.makeRoom();
+      at = this.begin + this.upTo(time);
     }
-    if (this.end === this.room) this.makeRoom();
-    this.put(this.end++, time, row);
+    this.insert(at + 1, time, row);
+  }
+
+  insert(at, time, row) {
+    if (at < this.end) {
+      this.times.copyWithin(at + 1, at, this.end);
+      for (const cell of this.cells) cell.copyWithin(at + 1, at, this.end);
+    }
+    this.end++;
+    this.put(at, time, row);
   }
 
   makeRoom() {
@@ -144,10 +166,12 @@ class Censuses {
     this.peaks = new Map(); // of bands that are not shown, since the view was loaded
     this.hidden = 0;
     this.breakdown = null;
+    this.breakdowns = [];
   }
 
   load(census) {
     this.breakdown = census.breakdown;
+    this.breakdowns = census.breakdowns ?? [];
     this.hidden = census.rest_count ?? 0;
     for (const { values, ...band } of census.bands) this.show(band);
     this.columns.load(census.time, [census.total, ...census.bands.map((band) => band.values)]);
@@ -214,6 +238,12 @@ class Censuses {
   }
 }
 
+/** Where nothing was said, the value before holds. */
+function held(list) {
+  let value = NaN;
+  return list.map((next) => (value = next ?? value));
+}
+
 export class View {
   /** At most `columns` of them are asked for; half as many again may come live before they are thinned. */
   constructor(columns, top) {
@@ -223,8 +253,8 @@ export class View {
     this.step = 1;
     this.first = null;
     this.last = null;
-    this.heap = new Columns(3, keepLarger(0), room);
-    this.memory = new Columns(3, keepLarger(0), room);
+    this.heap = new Columns(3, keepLargest, room);
+    this.memory = new Columns(3, keepLargest, room);
     this.allocated = new Columns(1, keepLast, room);
     this.pauses = []; // {generation, columns: longest, collections, seconds}
     this.buckets = [];
@@ -242,8 +272,8 @@ export class View {
     this.first = history.first;
     this.last = history.last;
     this.breaks = history.breaks ?? [];
-    if (heap) this.heap.load(heap.time, [heap.size, heap.live, heap.blocks]);
-    if (memory) this.memory.load(memory.time, [memory.current, memory.needed, memory.returned]);
+    if (heap) this.heap.load(heap.time, [heap.size, heap.live, heap.blocks].map(held));
+    if (memory) this.memory.load(memory.time, [memory.current, memory.needed, memory.returned].map(held));
     if (allocated) this.allocated.load(allocated.time, [allocated.bytes]);
     for (const one of pauses ?? []) this.pausesOf(one.generation).load(one.time, [one.longest, one.collections, one.seconds]);
     this.buckets = history.pause_buckets ?? [];
@@ -258,8 +288,8 @@ export class View {
   append(delta, frame) {
     const { heap, memory, allocated, pauses, events, census } = delta;
     const step = this.step;
-    if (heap) this.appendAll(this.heap, heap.time, [heap.size, heap.live, heap.blocks], step);
-    if (memory) this.appendAll(this.memory, memory.time, [memory.current, memory.needed, memory.returned], step);
+    if (heap) this.appendAll(this.heap, heap.time, [heap.size, heap.live, heap.blocks], step, true);
+    if (memory) this.appendAll(this.memory, memory.time, [memory.current, memory.needed, memory.returned], step, true);
     if (allocated) this.appendAll(this.allocated, allocated.time, [allocated.bytes], step);
     for (const one of pauses ?? []) this.appendAll(this.pausesOf(one.generation), one.time, [one.longest, one.collections, one.seconds], step);
     if (delta.pause_buckets) this.buckets = delta.pause_buckets;
@@ -273,10 +303,12 @@ export class View {
     if (frame) this.fit(frame);
   }
 
-  appendAll(columns, times, lists, step) {
+  /** With `hold` a value that does not come with the others of its row stays what it was. */
+  appendAll(columns, times, lists, step, hold = false) {
     const row = new Float64Array(lists.length);
     times.forEach((time, at) => {
-      lists.forEach((list, which) => (row[which] = list?.[at] ?? NaN));
+      const before = hold ? columns.upTo(time) : -1;
+      lists.forEach((list, which) => (row[which] = list?.[at] ?? columns.value(which, before)));
       columns.append(time, row, step);
     });
     this.reach(times);

@@ -45,10 +45,12 @@ class Browser:
         self.received = b""
         self.results = {}
         self.pages = {}
+        self.stderr = open(self.folder / "stderr", "wb")
         # In the child 3 is what it reads from, 4 what it writes to; the shell puts them there.
         self.process = subprocess.Popen(["/bin/sh", "-c", f'exec "$@" 3<&{to_child} 4>&{from_child}', "sh", find(), f"--user-data-dir={self.folder}", *ARGUMENTS],
                                         pass_fds=(to_child, from_child), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-                                        stderr=open(self.folder / "stderr", "wb"), env={**os.environ, "HOME": str(self.folder)})
+                                        stderr=self.stderr, env={**os.environ, "HOME": str(self.folder)})
+        self.stderr.close()
         os.close(to_child)
         os.close(from_child)
 

@@ -47,8 +47,11 @@ export class BandsPanel {
     element("breakdown").addEventListener("change", () => actions.breakdown(element("breakdown").value));
     element("top").addEventListener("change", () => actions.top(Number(element("top").value)));
     element("band-search").addEventListener("input", () => this.searchSoon());
-    element("band-search").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.endSearch();
+    element("bands-search-box").addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.searching) return;
+      event.preventDefault();
+      this.endSearch();
+      element("band-search").focus();
     });
     theme.onChange(() => {
       this.fills.clear();

@@ -200,7 +200,8 @@ class Page {
   span() {
     if (!this.following) return this.frame;
     const last = this.view.last ?? this.program.last;
-    if (this.range === null || !format.isNumber(last)) return { from: null, to: null };
+    // A history shorter than the range is asked for as it is, so that it comes as fine as it can be shown.
+    if (this.range === null || !format.isNumber(last) || last - this.range <= (this.view.first ?? this.program.first)) return { from: null, to: null };
     return { from: last - this.range, to: null };
   }
 
@@ -478,14 +479,15 @@ class Page {
     const waiting = this.waitingWords();
     const has = (name) => !inputs || (inputs.metrics ?? []).includes(name);
     const old = program && format.isNumber(program.first) && format.isNumber(program.last) && (!program.live || program.last - program.first > NEW_PROGRAM);
-    const nothing = (there, missing, words) => (there ? null : missing || (waiting ? "Waiting for the program" : words));
+    // What is missing shows only when a program has been there for a while: evpipe knows of metrics when they come.
+    const nothing = (there, missing, words) => (there ? null : (old && missing) || (waiting ? "Waiting for the program" : words));
     const elsewhere = this.following ? "" : " in this range";
     const lacksHeap = has("heap") ? "" : "No heap metrics come here: put a filter `heap` into this sink's `from`.";
     const lacksGc = has("gc") ? "" : "No GC pauses come here: put a filter `gc` into this sink's `from`.";
     const lacksEvents = inputs && !inputs.events ? "No events come here: put the source itself into this sink's `from`." : "";
     const lacksLogs = inputs && !inputs.logs ? "No logs come here: put a filter `logs` into this sink's `from`." : "";
     const empties = {
-      bands: !lacksHeap && waiting && !view.census.columns.length ? waiting : nothing(view.census.columns.length, lacksHeap, `No census${elsewhere || " yet"}. Run the program with +RTS -l -hT (or -hc, -hi, …) -i1${this.controllable() ? ", or press Census." : "."}`),
+      bands: waiting && !view.census.columns.length ? waiting : nothing(view.census.columns.length, lacksHeap, `No census${elsewhere || " yet"}. Run the program with +RTS -l -hT (or -hc, -hi, …) -i1${this.controllable() ? ", or press Census." : "."}`),
       heap: nothing(view.heap.length, lacksHeap, `No heap sizes${elsewhere || " yet"}: they come with each garbage collection, with +RTS -l (its class g).`),
       allocation: nothing(view.allocated.length > 1, lacksHeap, `No allocation${elsewhere || " yet"}: it is told with each garbage collection, with +RTS -l (its class g).`),
       pauses: nothing(view.pauses.some((one) => one.columns.length), lacksGc,

@@ -143,6 +143,7 @@ export function breaks(context, place, times, colour) {
   context.strokeStyle = colour;
   context.lineWidth = place.scale;
   context.setLineDash([1.5 * place.scale, 3 * place.scale]);
+  context.globalAlpha = times.length > 12 ? 0.35 : 0.8;
   context.beginPath();
   for (const time of times) {
     const x = Math.round(place.x(time)) + 0.5;
@@ -151,6 +152,7 @@ export function breaks(context, place, times, colour) {
   }
   context.stroke();
   context.setLineDash([]);
+  context.globalAlpha = 1;
 }
 
 const FEW = 40;

@@ -24,8 +24,9 @@ export class Playback {
     element("all-at-once").addEventListener("click", () => this.showAll());
     element("pace").addEventListener("input", () => this.tell());
     element("scrubber").addEventListener("input", () => {
+      const place = Number(element("scrubber").value) / STEPS;
       this.stop();
-      this.head = this.span.from + (Number(element("scrubber").value) / STEPS) * (this.span.to - this.span.from);
+      this.head = this.span.from + place * (this.span.to - this.span.from);
       this.tell();
       this.moved();
     });

@@ -262,6 +262,7 @@ def main():
     parser.add_argument("--size", default="1400x900")
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--until", default="document.readyState === 'complete'", help="an expression of JavaScript that has to be true first")
+    parser.add_argument("--patience", type=float, default=15, metavar="SECONDS", help="how long at most it may take until it is")
     parser.add_argument("--do", default="", help="an expression to be evaluated then")
     parser.add_argument("--settle", type=float, default=0.6, help="seconds between that and the picture")
     given = parser.parse_args()
@@ -271,7 +272,7 @@ def main():
     width, height = map(int, given.size.split("x"))
     with Browser() as browser:
         page = browser.open(given.url, width, height, given.dark)
-        page.wait(given.until)
+        page.wait(given.until, given.patience)
         if given.do:
             page.value(given.do)
         time.sleep(given.settle)

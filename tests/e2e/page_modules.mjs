@@ -111,6 +111,16 @@ test("a view: history, then what comes live", () => {
   assert.deepEqual([view.logs.length, view.first, view.last], [2, 10, 13]);
 });
 
+test("what one run said does not hold in the next", () => {
+  const view = new View(600, 2);
+  view.load({ ...HISTORY, breaks: [11], heap: { time: [10, 11, 12], size: [100, null, 50], live: [40, null, null], blocks: [90, 10, 20] } });
+  assert.deepEqual([...view.heap.cell(0)], [100, NaN, 50]);
+  assert.deepEqual([...view.heap.cell(1)], [40, NaN, NaN]);
+  view.append({ breaks: [13], heap: { time: [13, 14], size: [60, null], live: [null, 5], blocks: [null, null] } });
+  assert.deepEqual([...view.heap.cell(0)], [100, NaN, 50, 60, 60]);
+  assert.deepEqual([...view.heap.cell(2)], [90, 10, 20, NaN, NaN]);
+});
+
 test("a view costs what it shows, however long it is followed", () => {
   const view = new View(100, 5);
   for (let at = 0; at < 20000; at++) {

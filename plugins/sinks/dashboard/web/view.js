@@ -153,6 +153,7 @@ export class Columns {
 const TOTAL = 0;
 const KINDS_DRAWN = new Set(["marker", "message"]);
 const MOST_LOGS = 1000;
+const MOST_BREAKS = 200;
 
 /** Censuses: the bands that are shown, each with a row of its own, and the sum of all others. */
 class Censuses {
@@ -238,10 +239,13 @@ class Censuses {
   }
 }
 
-/** Where nothing was said, the value before holds. */
-function held(list) {
+/** Where nothing was said, the value before holds, but not from one run to the next. */
+function held(list, times, isBetweenRuns) {
   let value = NaN;
-  return list.map((next) => (value = next ?? value));
+  return list.map((next, at) => {
+    if (at && isBetweenRuns(times[at - 1], times[at])) value = NaN;
+    return (value = next ?? value);
+  });
 }
 
 export class View {
@@ -272,8 +276,9 @@ export class View {
     this.first = history.first;
     this.last = history.last;
     this.breaks = history.breaks ?? [];
-    if (heap) this.heap.load(heap.time, [heap.size, heap.live, heap.blocks].map(held));
-    if (memory) this.memory.load(memory.time, [memory.current, memory.needed, memory.returned].map(held));
+    const hold = (times, lists) => lists.map((list) => held(list, times, (before, after) => this.isBetweenRuns(before, after)));
+    if (heap) this.heap.load(heap.time, hold(heap.time, [heap.size, heap.live, heap.blocks]));
+    if (memory) this.memory.load(memory.time, hold(memory.time, [memory.current, memory.needed, memory.returned]));
     if (allocated) this.allocated.load(allocated.time, [allocated.bytes]);
     for (const one of pauses ?? []) this.pausesOf(one.generation).load(one.time, [one.longest, one.collections, one.seconds]);
     this.buckets = history.pause_buckets ?? [];
@@ -288,6 +293,7 @@ export class View {
   append(delta, frame) {
     const { heap, memory, allocated, pauses, events, census } = delta;
     const step = this.step;
+    if (delta.breaks) this.breaks = [...this.breaks, ...delta.breaks].slice(-MOST_BREAKS);
     if (heap) this.appendAll(this.heap, heap.time, [heap.size, heap.live, heap.blocks], step, true);
     if (memory) this.appendAll(this.memory, memory.time, [memory.current, memory.needed, memory.returned], step, true);
     if (allocated) this.appendAll(this.allocated, allocated.time, [allocated.bytes], step);
@@ -298,7 +304,6 @@ export class View {
       this.census.append(census, step);
       this.reach(census.time);
     }
-    if (delta.breaks) this.breaks = [...this.breaks, ...delta.breaks].slice(-200);
     this.addLogs(delta.logs ?? []);
     if (frame) this.fit(frame);
   }
@@ -307,7 +312,8 @@ export class View {
   appendAll(columns, times, lists, step, hold = false) {
     const row = new Float64Array(lists.length);
     times.forEach((time, at) => {
-      const before = hold ? columns.upTo(time) : -1;
+      let before = hold ? columns.upTo(time) : -1;
+      if (before >= 0 && this.isBetweenRuns(columns.time()[before], time)) before = -1;
       lists.forEach((list, which) => (row[which] = list?.[at] ?? columns.value(which, before)));
       columns.append(time, row, step);
     });

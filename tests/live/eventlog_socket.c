@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 enum { STOP_MILLISECONDS = 2000 };
+enum { START_HEAP = 3, STOP_HEAP = 4, CENSUS = 5 };
 
 static struct {
   pthread_mutex_t lock;
@@ -30,7 +31,10 @@ static struct {
   char *queue; /* not sent yet: from `sent` to `size` */
   size_t sent, size, capacity;
   FILE *copy;
-} state = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, -1, -1, -1, 0, NULL, 0, 0, 0, NULL};
+  unsigned char heard[2 * (7 + 255)]; /* of commands, not obeyed yet */
+  size_t heard_size;
+} state = {
+  .lock = PTHREAD_MUTEX_INITIALIZER, .connected = PTHREAD_COND_INITIALIZER, .listener = -1, .client = -1, .wake = -1};
 
 static void fail(const char *what)
 {
@@ -44,7 +48,7 @@ static void drop_client(void)
   if (state.copy) fclose(state.copy);
   state.client = -1;
   state.copy = NULL;
-  state.sent = state.size = 0;
+  state.sent = state.size = state.heard_size = 0;
   if (write(state.wake, &(uint64_t){1}, 8) < 0) fail("eventfd"); /* the worker may be polling what was closed */
 }
 
@@ -123,10 +127,49 @@ static void serve(int client)
   pthread_mutex_unlock(&state.lock);
 }
 
+/* As eventlog-socket built with its control does: heap profiling begun and stopped, a census. (--no-automatic-heap-samples
+ * leaves the censuses to these.) The run-time system can since GHC 9.2; what is no such command is passed over. */
+static void obey(int command)
+{
+#if __GLASGOW_HASKELL__ >= 902
+  if (command == START_HEAP) startHeapProfTimer();
+  if (command == STOP_HEAP) stopHeapProfTimer();
+  if (command == CENSUS) requestHeapCensus();
+#else
+  (void)command;
+#endif
+}
+
+/* A command: five bytes that announce it, the length of a name and the name of who is meant, a number. */
+static void hear(void)
+{
+  static const unsigned char magic[5] = {0xf0, 0x9e, 0x97, 0x8c, 0x00};
+  ssize_t got = recv(state.client, state.heard + state.heard_size, sizeof state.heard - state.heard_size, MSG_DONTWAIT);
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) drop_client();
+  if (got <= 0) return;
+  size_t begin = 0, end = state.heard_size + (size_t)got;
+  while (end - begin >= sizeof magic + 2) {
+    const unsigned char *name = state.heard + begin + sizeof magic + 1;
+    size_t size = sizeof magic + 2 + name[-1];
+    if (memcmp(state.heard + begin, magic, sizeof magic)) {
+      begin++;
+      continue;
+    }
+    if (end - begin < size) break;
+    if (name[-1] == strlen("eventlog-socket") && !memcmp(name, "eventlog-socket", name[-1])) obey(name[name[-1]]);
+    begin += size;
+  }
+  memmove(state.heard, state.heard + begin, end - begin);
+  state.heard_size = end - begin;
+}
+
 static int events_of(short revents)
 {
   pthread_mutex_lock(&state.lock);
-  if (revents & (POLLHUP | POLLERR)) drop_client();
+  if (revents & (POLLHUP | POLLERR))
+    drop_client();
+  else if ((revents & POLLIN) && state.client >= 0)
+    hear();
   if (revents & POLLOUT) send_queue();
   int client = state.client;
   pthread_mutex_unlock(&state.lock);
@@ -140,7 +183,7 @@ static void *work(void *unused)
   for (short revents = 0;;) {
     int client = events_of(revents);
     pthread_mutex_lock(&state.lock);
-    short wanted = state.size ? POLLOUT : 0;
+    short wanted = POLLIN | (state.size ? POLLOUT : 0);
     pthread_mutex_unlock(&state.lock);
     struct pollfd fds[2] = {
       {client >= 0 ? client : state.listener, client >= 0 ? wanted : POLLIN, 0}, {state.wake, POLLIN, 0}};

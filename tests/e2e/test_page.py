@@ -20,6 +20,7 @@ import harness
 import browser
 import eventlog
 import eventlog_writer
+import programs
 
 WEB = harness.SOURCE / "plugins" / "sinks" / "dashboard" / "web"
 HAS_GC = any(pathlib.Path(folder, "filter-gc.so").exists() for folder in os.environ["EVPIPE_PLUGIN_PATH"].split(":"))
@@ -651,6 +652,24 @@ class Control(PageCase):
         self.browser.drain()
         self.assertFalse([url for url in page.requests if "control" in url])
         self.assertEqual(program.heard, [])
+
+
+class RealProgram(PageCase):
+    """A Haskell program of GHC 9.6 that takes no census but on request, over a socket that obeys commands."""
+
+    def test_a_census_on_request(self):
+        program = programs.debian_13()
+        path = self.folder / "app.sock"
+        self.serve(pipeline(f'plugin: socket, unix: "{path}", controllable: true, reconnect: {{initial: 20ms, max: 100ms}}'))
+        self.start([*program, 60, "+RTS", "-l", "-hT", "--no-automatic-heap-samples", "--eventlog-flush-interval=0.1", "-RTS"], "program", directory=self.folder,
+                   environment={"GHC_EVENTLOG_UNIX_PATH": str(path)})
+        page = self.visit(until="evpipe.view.heap.time.length > 3 && evpipe.page.controllable()")
+        self.assertEqual(page.value("evpipe.view.census.time.length"), 0)
+        for censuses in (1, 2):
+            page.click("[data-command=census]")
+            page.wait(f"evpipe.view.census.time.length === {censuses}", what="a census of the real program")
+        page.wait("document.querySelectorAll('#bands-rows tr').length > 5")
+        self.assertIn("closure type", page.text("#bands-title"))
 
 
 # --------------------------------------------------------------------------------------------------------------- modules

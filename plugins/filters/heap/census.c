@@ -233,7 +233,8 @@ static enum evp_status emit_kept(struct census *census, uint32_t *again, struct 
   return EVP_OK;
 }
 
-/* Takes back what was shown before and is not in this census. */
+/* Takes back what was shown before and is not in this census. Its series ends with that: if the band comes again it is another,
+   of the same name. */
 static enum evp_status emit_vanished(struct census *census, uint64_t time, struct evp_out *out)
 {
   struct numbers *shown = &census->shown;
@@ -246,6 +247,8 @@ static enum evp_status emit_vanished(struct census *census, uint64_t time, struc
     }
     band->shown = false;
     if (evp_emit_int(out, band->series, time, 0) != EVP_OK) return EVP_ERROR;
+    evp_series_end(census->ctx, band->series);
+    band->series = NULL;
   }
   shown->n = still;
   return EVP_OK;

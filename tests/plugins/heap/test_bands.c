@@ -131,8 +131,8 @@ START_TEST(another_breakdown_takes_the_old_one_back)
   put_begin(host, 200);
   put_row(host, 201, 0, 9, "Main");
   put_end(host, 202);
-  expect("200 ghc_heap_census_bytes{breakdown=module,band=Main} 9\n200 " BAND(
-    "Main") " 0\n"
+  expect("200 ghc_heap_census_bytes{breakdown=module,band=Main} 9\n200 " BAND("Main") " 0\nend " BAND(
+    "Main") "\n"
             "200 ghc_heap_profiled_bytes{breakdown=module} 9\n200 " SUM " 0\n--\n");
 }
 END_TEST
@@ -197,7 +197,8 @@ START_TEST(late_definition_counts_from_the_next_census)
   put_begin(host, 200);
   put_stack(host, 201, 0, 8, 1, (uint32_t[]){7});
   put_end(host, 202);
-  expect("200 " STACK("M.f") " 8\n200 " STACK("7") " 0\n200 ghc_heap_profiled_bytes{breakdown=cost_centre} 8\n--\n");
+  expect("200 " STACK("M.f") " 8\n200 " STACK("7") " 0\nend " STACK(
+    "7") "\n200 ghc_heap_profiled_bytes{breakdown=cost_centre} 8\n--\n");
 }
 END_TEST
 
@@ -247,7 +248,8 @@ START_TEST(info_tables_that_come_late_are_used)
   put_begin(host, 200);
   put_row(host, 201, 0, 8, "0x4711");
   put_end(host, 202);
-  expect("200 " TABLE("band=f_info") " 8\n200 " TABLE("band=(unresolved)") " 0\n200 " TABLE_SUM " 8\n--\n");
+  expect("200 " TABLE("band=f_info") " 8\n200 " TABLE("band=(unresolved)") " 0\nend " TABLE(
+    "band=(unresolved)") "\n200 " TABLE_SUM " 8\n--\n");
 }
 END_TEST
 

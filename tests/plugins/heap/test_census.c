@@ -46,7 +46,7 @@ START_TEST(vanished_band_is_taken_back_once)
   put_begin(host, 200);
   put_row(host, 202, 0, 17, "FUN");
   put_end(host, 205);
-  expect("200 " BAND("FUN") " 17\n200 " BAND("THUNK") " 0\n200 " SUM " 17\n--\n");
+  expect("200 " BAND("FUN") " 17\n200 " BAND("THUNK") " 0\nend " BAND("THUNK") "\n200 " SUM " 17\n--\n");
   metric_host_clear(host);
   put_begin(host, 300);
   put_row(host, 302, 0, 18, "FUN");
@@ -70,7 +70,7 @@ START_TEST(end_takes_everything_back_later_than_all)
   put_end(host, 105);
   metric_host_clear(host);
   ck_assert_int_eq(metric_host_end(host), EVP_OK);
-  expect("106 " BAND("THUNK") " 0\n106 " SUM " 0\nend " SUM "\nend " BAND("THUNK") "\n--\n");
+  expect("106 " BAND("THUNK") " 0\nend " BAND("THUNK") "\n106 " SUM " 0\nend " SUM "\n--\n");
   ck_assert_uint_eq(metric_host_open_series(host), 0);
 }
 END_TEST
@@ -232,8 +232,8 @@ START_TEST(top_keeps_the_largest)
   put_row(host, 201, 0, 50, "a");
   put_row(host, 201, 0, 9, "b");
   put_end(host, 202);
-  expect(
-    "200 " BAND("a") " 50\n200 " BAND("b") " 9\n200 " BAND("c") " 0\n200 " BAND("(other)") " 0\n200 " SUM " 59\n--\n");
+  expect("200 " BAND("a") " 50\n200 " BAND("b") " 9\n200 " BAND("c") " 0\nend " BAND("c") "\n200 " BAND(
+    "(other)") " 0\nend " BAND("(other)") "\n200 " SUM " 59\n--\n");
 }
 END_TEST
 

@@ -361,5 +361,24 @@ class Series(PrometheusCase):
         self.end(process)
 
 
+class Recipe(PrometheusCase):
+    def test_in_a_container(self):
+        """As another container would scrape it: by a name, at an address that is not of the loopback."""
+        server = self.replay(harness.OWN_LOG, "--now", "--end", "hold")
+        process = self.evpipe(harness.SOURCE / "config" / "prometheus.yaml", environment={
+            "GHC_EVENTLOG_UNIX_PATH": str(server.path), "EVPIPE_SERVICE": "oddball", "PROMETHEUS_LISTEN": "0.0.0.0:0", "PROMETHEUS_ALLOW_REMOTE": "true", "PROMETHEUS_HOST": "evpipe"})
+        self.port = int(self.wait_err(process, r"listens on http://0.0.0.0:(\d+)").group(1))
+        harness.wait_for("the census", lambda: any(name == "ghc_heap_census_bytes" and ("service", "oddball") in labels for name, labels in self.values()))
+        harness.wait_for("the pauses", lambda: any(name == "ghc_gc_pause_seconds_bucket" for name, _ in self.values()))
+        self.lint(self.scrape()[1])
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+            for host, status in (("evpipe:9464", 200), ("other:9464", 421)):
+                connection.request("GET", "/metrics", headers={"Host": host})
+                answer = connection.getresponse()
+                answer.read()
+                self.assertEqual(answer.status, status)
+        self.end(process)
+
+
 if __name__ == "__main__":
     harness.main()

@@ -24,15 +24,15 @@ static void set_port(struct sockaddr *address, unsigned port)
     ((struct sockaddr_in *)(void *)address)->sin_port = htons((uint16_t)port);
 }
 
-static const char *listen_on(struct tcp_listen *listen_sockets, int fd)
+static const char *listen_on(struct tcp_listen *sockets, int fd)
 {
   if (listen(fd, TCP_LISTEN_WAITING)) {
     int error = errno;
     close(fd);
     return error == EADDRINUSE ? "somebody else listens on that port" : strerror(error);
   }
-  listen_sockets->fds[listen_sockets->n++] = fd;
-  listen_sockets->port = port_of(fd);
+  sockets->fds[sockets->n++] = fd;
+  sockets->port = port_of(fd);
   return NULL;
 }
 

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAITING = 64 }; /* connections that the kernel keeps for us */
-
 const char *listener_where(const struct listener *listener)
 {
   return listener->unix ? listener->unix : listener->tcp;
@@ -73,8 +71,8 @@ static bool fail(const struct listener *listener, const char *why)
 /* Takes over the socket. */
 static bool listen_on(struct listener *listener, int fd)
 {
-  listener->fds[listener->n++] = fd;
-  return !listen(fd, WAITING) || fail(listener, strerror(errno));
+  listener->sockets.fds[listener->sockets.n++] = fd;
+  return !listen(fd, TCP_LISTEN_WAITING) || fail(listener, strerror(errno));
 }
 
 static bool bind_unix(struct listener *listener, int fd)
@@ -105,32 +103,10 @@ static bool open_unix(struct listener *listener)
   return false;
 }
 
-/* False only if this address can not be had: one that the machine lacks (IPv6) is left out. */
-static bool open_address(struct listener *listener, const struct addrinfo *address)
-{
-  int on = 1, fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return errno == EAFNOSUPPORT || fail(listener, strerror(errno));
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (address->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  if (!bind(fd, address->ai_addr, address->ai_addrlen)) return listen_on(listener, fd);
-  int error = errno;
-  close(fd);
-  if (error == EADDRNOTAVAIL && address->ai_family == AF_INET6) return true;
-  return fail(listener, error == EADDRINUSE ? "somebody else listens on that port" : strerror(error));
-}
-
 static bool open_tcp(struct listener *listener)
 {
-  const struct addrinfo hints = {
-    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-  struct addrinfo *found;
-  int error = getaddrinfo(listener->tcp_address.host, listener->tcp_address.port, &hints, &found);
-  if (error) return fail(listener, gai_strerror(error));
-  bool ok = true;
-  for (struct addrinfo *address = found; ok && address && listener->n < LISTENER_SOCKETS; address = address->ai_next)
-    ok = open_address(listener, address);
-  freeaddrinfo(found);
-  return ok && (listener->n || fail(listener, "is no address of this machine"));
+  const char *wrong = tcp_listen_open(&listener->sockets, &listener->tcp_address);
+  return !wrong || fail(listener, wrong);
 }
 
 bool listener_open(struct listener *listener)
@@ -141,7 +117,7 @@ bool listener_open(struct listener *listener)
 void listener_close(struct listener *listener)
 {
   socket_file_remove(&listener->file);
-  while (listener->n) close(listener->fds[--listener->n]);
+  tcp_listen_close(&listener->sockets);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- accept */

@@ -5,13 +5,13 @@
 #ifndef EVPIPE_RELAY_LISTENER_H
 #define EVPIPE_RELAY_LISTENER_H
 
-#include "socket_address.h"
 #include "socket_file.h"
+#include "tcp_listen.h"
 #include <evpipe.h>
 
 #undef unix /* which gnu17 defines as 1; here it is the key of an option */
 
-enum { LISTENER_SOCKETS = 8, PEER_MAX = 80 };
+enum { PEER_MAX = 80 };
 
 struct listener {
   const char *unix, *tcp; /* as configured; one is NULL */
@@ -21,8 +21,7 @@ struct listener {
   struct sockaddr_un unix_address;
   socklen_t unix_size;
   struct tcp_address tcp_address;
-  int fds[LISTENER_SOCKETS];
-  unsigned n;
+  struct tcp_listen sockets; /* also the Unix socket */
   struct socket_file file;
 };
 

@@ -141,9 +141,9 @@ static void add_reader(struct server *server, int fd, const char peer[PEER_MAX])
 
 static bool listen_to(struct server *server, bool on)
 {
-  for (unsigned i = 0; i < server->listener.n; i++) {
-    struct epoll_event event = {.events = on ? EPOLLIN : 0, .data.ptr = &server->listener.fds[i]};
-    if (epoll_ctl(server->epoll, EPOLL_CTL_MOD, server->listener.fds[i], &event)) return false;
+  for (size_t i = 0; i < server->listener.sockets.n; i++) {
+    struct epoll_event event = {.events = on ? EPOLLIN : 0, .data.ptr = &server->listener.sockets.fds[i]};
+    if (epoll_ctl(server->epoll, EPOLL_CTL_MOD, server->listener.sockets.fds[i], &event)) return false;
   }
   server->deaf = !on;
   return true;
@@ -176,8 +176,8 @@ static void look_at_reader(struct server *server, struct reader *reader, uint32_
 
 static const int *listener_of(const struct server *server, const struct epoll_event *event)
 {
-  for (unsigned i = 0; i < server->listener.n; i++)
-    if (event->data.ptr == &server->listener.fds[i]) return &server->listener.fds[i];
+  for (size_t i = 0; i < server->listener.sockets.n; i++)
+    if (event->data.ptr == &server->listener.sockets.fds[i]) return &server->listener.sockets.fds[i];
   return NULL;
 }
 
@@ -304,9 +304,9 @@ bool server_start(struct server *server)
   }
   server->epoll = epoll_create1(EPOLL_CLOEXEC);
   bool ok = server->epoll >= 0;
-  for (unsigned i = 0; ok && i < server->listener.n; i++) {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &server->listener.fds[i]};
-    ok = !epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->listener.fds[i], &event);
+  for (size_t i = 0; ok && i < server->listener.sockets.n; i++) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &server->listener.sockets.fds[i]};
+    ok = !epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->listener.sockets.fds[i], &event);
   }
   if (ok) {
     evp_info(server->ctx, "listening on %s", listener_where(&server->listener));

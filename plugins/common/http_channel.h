@@ -4,7 +4,7 @@
  * to one event `lost`, and what was thrown away is counted. Each reader is told `retry: 2000`, and gets a comment after
  * 15 s without an event, so that a connection that is gone is noticed.
  *
- * Owner    who made the channel frees it, before the server is stopped.
+ * Owner    who made the channel; those that are left are freed when the server is stopped.
  * Threads  that of the server.
  */
 #ifndef EVPIPE_COMMON_HTTP_CHANNEL_H

@@ -196,15 +196,25 @@ static void set_timer(struct http_server *server)
   set_timer_to(server, wait);
 }
 
-static void take_event(struct http_server *server, const struct epoll_event *event)
+static bool is_reader(const struct epoll_event *event)
 {
-  uint64_t from = event->data.u64, ignored;
-  if (from >= FROM_SOCKETS + TCP_LISTEN_SOCKETS)
-    http_channels_hang_up(server, event->data.ptr);
-  else if (from >= FROM_SOCKETS)
-    http_connection_accept(server, server->sockets.fds[from - FROM_SOCKETS]);
-  else if (from == FROM_TIMER && read(server->timer, &ignored, sizeof ignored) < 0)
-    return;
+  return event->data.u64 >= FROM_SOCKETS + TCP_LISTEN_SOCKETS;
+}
+
+/* Readers first: who accepts may make room by closing others, and a reader that is gone can not be told that it is. */
+static void take_events(struct http_server *server, const struct epoll_event *events, int n)
+{
+  uint64_t expirations;
+  for (int i = 0; i < n; i++)
+    if (is_reader(&events[i])) http_channels_hang_up(server, events[i].data.ptr);
+  for (int i = 0; i < n; i++) {
+    uint64_t from = events[i].data.u64;
+    if (is_reader(&events[i]) || from == FROM_DAEMON) continue;
+    if (from >= FROM_SOCKETS)
+      http_connection_accept(server, server->sockets.fds[from - FROM_SOCKETS]);
+    else if (read(server->timer, &expirations, sizeof expirations) < 0)
+      continue; /* it was set anew meanwhile */
+  }
 }
 
 static void run(struct http_server *server)
@@ -220,7 +230,7 @@ void http_server_turn(struct http_server *server)
 {
   struct epoll_event events[EVENTS];
   int n = epoll_wait(server->fd, events, EVENTS, 0);
-  for (int i = 0; i < n; i++) take_event(server, &events[i]);
+  take_events(server, events, n);
   run(server);
   uint64_t now = monotonic();
   if (now - server->looked >= LOOK_INTERVAL) {

@@ -42,7 +42,7 @@ struct http_server *http_server_start(
   struct evp_ctx *, const struct http_options *, const struct http_route *routes, size_t n_routes, void *owner);
 /* To be watched: readable when http_server_turn() has something to do. */
 int http_server_fd(const struct http_server *);
-/* Does what there is to do, within bounds: accepts, reads, calls handlers, sends, closes what takes too long. */
+/* Not from a handler. Does what there is to do, within bounds: accepts, reads, calls handlers, sends, closes what takes too long. */
 void http_server_turn(struct http_server *);
 /* Where it listens: "http://127.0.0.1:9464". */
 const char *http_server_address(const struct http_server *);

@@ -413,7 +413,7 @@ class Hardening(HttpCase):
         self.end(process)
 
     def test_under_load(self):
-        """The sink's queue is never empty, and yet who asks is answered at once."""
+        """As many metrics as one source can make, and who asks is answered at once. (That it is so of a queue that is never empty is tests/engine/test_sink.c's.)"""
         config = """
         sources:
           app: {plugin: file, path: {{log}}, loop: true}

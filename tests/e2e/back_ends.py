@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import textwrap
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -50,6 +51,18 @@ class PromQL:
     def instant(self, query):
         return self.get("/api/v1/query", query=query)["data"]["result"]
 
+    def values(self, query):
+        """{labels without job and instance, as a frozenset: the value as a text}"""
+        return {frozenset((key, text) for key, text in series["metric"].items() if key not in ("job", "instance")): series["value"][1] for series in self.instant(query)}
+
+    def value(self, query):
+        """Of a query with one result; None without."""
+        values = list(self.values(query).values())
+        return float(values[0]) if len(values) == 1 else None
+
+    def wait_value(self, query, wanted, seconds=20):
+        harness.wait_for(lambda: f"{query} to be {wanted}: it is {self.values(query)}", lambda: self.value(query) == wanted, seconds)
+
     def range(self, query, begin, end, step):
         return self.get("/api/v1/query_range", query=query, start=begin, end=end, step=step)["data"]["result"]
 
@@ -65,15 +78,26 @@ class PromQL:
 class Prometheus(PromQL):
     ready = "/-/ready"
 
-    def __init__(self, case, targets):
+    def __init__(self, case, targets, more=""):
+        """`more`: lines of the scrape configuration."""
         if not shutil.which("prometheus"):
             harness.skip("prometheus (Debian package prometheus) is not installed")
         configuration = case.folder / "prometheus.yml"
-        configuration.write_text(SCRAPE % ", ".join(targets))
+        configuration.write_text(SCRAPE % ", ".join(targets) + textwrap.indent(textwrap.dedent(more), "  "))
         port = harness.free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.start(case, ["prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={case.folder}/prometheus",
                           f"--web.listen-address=127.0.0.1:{port}"], "prometheus")
+
+
+    def target(self):
+        """What it says of the only one; empty until it knows of it."""
+        targets = self.get("/api/v1/targets")["data"]["activeTargets"]
+        return targets[0] if targets else {}
+
+    def wait_up(self):
+        """The first scrape comes 4.5 s after the start."""
+        harness.wait_for(lambda: f"a scrape: {self.target()}", lambda: self.target().get("health") == "up", 30)
 
 
 class VictoriaMetrics(PromQL):

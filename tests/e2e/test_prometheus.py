@@ -13,7 +13,7 @@ import time
 import harness  # first: it finds the other modules
 
 import eventlog_writer as writer
-from prometheus_server import Prometheus
+from back_ends import Prometheus
 
 OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -229,7 +229,7 @@ class Series(PrometheusCase):
         """What GHC counts goes on over a reconnect and begins anew with a new process; no series is there twice; what ends, leaves."""
         program = self.program()
         process = self.pipeline(program)
-        prometheus = Prometheus(self, f"127.0.0.1:{self.port}")
+        prometheus = Prometheus(self, [f"127.0.0.1:{self.port}"])
         allocated = 'ghc_heap_allocated_bytes_total{service="app"}'
         program.allocate(1000)
         program.census(LIST=500, TREE=77)
@@ -239,13 +239,13 @@ class Series(PrometheusCase):
         prometheus.wait_value('ghc_heap_census_bytes{band="LIST"}', 500)
         prometheus.wait_value("ghc_heap_profiled_bytes", 577)
         prometheus.wait_value('ghc_program_info{program="program",pid="4711"}', 1)
-        metadata = {item["metric"]: item for item in prometheus.get("/api/v1/targets/metadata")}
+        metadata = {item["metric"]: item for item in prometheus.get("/api/v1/targets/metadata")["data"]}
         self.assertEqual((metadata["ghc_heap_census_bytes"]["type"], metadata["ghc_heap_census_bytes"]["unit"]), ("gauge", "bytes"))  # OpenMetrics
         self.assertEqual(metadata["ghc_heap_allocated_bytes"]["type"], "counter")
 
         program.census(LIST=400)  # TREE vanishes: 0, then gone
         prometheus.wait_value('ghc_heap_census_bytes{band="TREE"}', 0)
-        harness.wait_for("the band to leave", lambda: not prometheus.query('ghc_heap_census_bytes{band="TREE"}'), 20)
+        harness.wait_for("the band to leave", lambda: not prometheus.values('ghc_heap_census_bytes{band="TREE"}'), 20)
         prometheus.wait_value('ghc_heap_census_bytes{band="LIST"}', 400)
 
         program.hang_up()  # a reconnect to the same process
@@ -261,13 +261,13 @@ class Series(PrometheusCase):
         program.allocate(300)
         prometheus.wait_value(allocated, 300)
         prometheus.wait_value(f"resets({allocated}[5m])", 1)
-        self.assertEqual(len(prometheus.query(f"count_over_time({allocated}[5m])")), 1)
+        self.assertEqual(len(prometheus.values(f"count_over_time({allocated}[5m])")), 1)
 
         program.close()
         ours = '{__name__=~"ghc_.*"}'
-        harness.wait_for(lambda: f"the program to leave: {prometheus.query(ours)}; shown:\n{self.scrape()[1]}", lambda: not prometheus.query(ours), 30)
+        harness.wait_for(lambda: f"the program to leave: {prometheus.values(ours)}; shown:\n{self.scrape()[1]}", lambda: not prometheus.values(ours), 30)
         self.assertEqual(prometheus.target()["health"], "up")
-        self.assertEqual(prometheus.query("evpipe_node_dropped_items_total"), {})
+        self.assertEqual(prometheus.values("evpipe_node_dropped_items_total"), {})
         self.end(process)
 
     def test_credentials_and_tls_of_a_real_prometheus(self):
@@ -279,7 +279,7 @@ class Series(PrometheusCase):
         program = self.program()
         process = self.pipeline(program, more=f"tls: {{cert_file: {certificate}, key_file: {key}}}\n    basic: {{username: me, password: hunter2}}")
         program.allocate(4711)
-        prometheus = Prometheus(self, f"127.0.0.1:{self.port}", more=f"""
+        prometheus = Prometheus(self, [f"127.0.0.1:{self.port}"], more=f"""
             scheme: https
             tls_config: {{ca_file: {certificate}}}
             basic_auth: {{username: me, password: hunter2}}
@@ -366,7 +366,7 @@ class Recipe(PrometheusCase):
         """As another container would scrape it: by a name, at an address that is not of the loopback."""
         server = self.replay(harness.OWN_LOG, "--now", "--end", "hold")
         process = self.evpipe(harness.SOURCE / "config" / "prometheus.yaml", environment={
-            "GHC_EVENTLOG_UNIX_PATH": str(server.path), "EVPIPE_SERVICE": "oddball", "PROMETHEUS_LISTEN": "0.0.0.0:0", "PROMETHEUS_ALLOW_REMOTE": "true", "PROMETHEUS_HOST": "evpipe"})
+            "GHC_EVENTLOG_UNIX_PATH": str(server.path), "EVPIPE_SERVICE": "oddball", "EVPIPE_PROMETHEUS": "0.0.0.0:0", "EVPIPE_ALLOW_REMOTE": "true", "EVPIPE_HOST": "evpipe"})
         self.port = int(self.wait_err(process, r"listens on http://0.0.0.0:(\d+)").group(1))
         harness.wait_for("the census", lambda: any(name == "ghc_heap_census_bytes" and ("service", "oddball") in labels for name, labels in self.values()))
         harness.wait_for("the pauses", lambda: any(name == "ghc_gc_pause_seconds_bucket" for name, _ in self.values()))

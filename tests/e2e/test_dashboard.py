@@ -625,7 +625,7 @@ class Memory(Case):
         self.assertGreater(health["history"]["thinned"], 3)
         self.assertGreater(health["history"]["size"], self.LIMIT / 2)
         if not harness.WRAPPER and "SANITIZED" not in os.environ:
-            self.assertLess(largest - before, self.LIMIT + (16 << 20), f"{before >> 20} MiB, then {largest >> 20} MiB")
+            self.assertLess(largest - before, self.LIMIT + (8 << 20), f"{before >> 20} MiB, then {largest >> 20} MiB")
         history = page.history(columns=2000, bands=500)
         census = history["census"]
         self.assertGreater(census["time"][-1] - census["time"][0], 0.9 * self.SECONDS)

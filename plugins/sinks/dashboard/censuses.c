@@ -1,20 +1,18 @@
 #include "censuses.h"
 
 #include <stdlib.h>
-
-/* Of malloc(), for each piece. */
-enum { PIECE_COST = 16 };
+#include <string.h>
 
 void censuses_init(struct censuses *censuses, struct budget *budget)
 {
   column_init(&censuses->column, budget, sizeof(struct census));
   bands_init(&censuses->bands, budget);
-  censuses->packed_memory = 0;
+  censuses->store = (struct census_store){.budget = budget};
 }
 
 size_t censuses_memory(const struct censuses *censuses)
 {
-  return column_memory(&censuses->column) + censuses->packed_memory + censuses->bands.memory;
+  return column_memory(&censuses->column) + censuses->store.memory + censuses->bands.memory;
 }
 
 /* -------------------------------------------------------------------------------------------------------------- packing */
@@ -47,7 +45,8 @@ static size_t varint_size(uint64_t value)
 
 struct census_reader census_read(const struct census *census)
 {
-  return (struct census_reader){.at = census->packed, .end = census->packed + census->size};
+  const uint8_t *bytes = piece_bytes(&census->packed);
+  return (struct census_reader){.at = bytes, .end = bytes + census->packed.size};
 }
 
 /* Numbers are written as what they are more than the one before. */
@@ -96,28 +95,12 @@ static void gone(void *owner, void *row)
   struct census_reader reader = census_read(census);
   struct census_row item;
   while (census_next(&reader, &item)) band_release(&censuses->bands, item.band);
-  free(census->packed);
-  if (census->packed) {
-    censuses->packed_memory -= census->size + PIECE_COST;
-    budget_give(censuses->column.budget, census->size + PIECE_COST);
-  }
+  census_store_remove(&censuses->store, &census->packed);
 }
 
 static void release(struct censuses *censuses, const struct census_row *rows, uint32_t n)
 {
   for (uint32_t i = 0; i < n; i++) band_release(&censuses->bands, rows[i].band);
-}
-
-/* NULL without rows, too. */
-static uint8_t *allocate(struct censuses *censuses, size_t size)
-{
-  if (!size || !budget_take(censuses->column.budget, size + PIECE_COST)) return NULL;
-  uint8_t *packed = malloc(size);
-  if (packed)
-    censuses->packed_memory += size + PIECE_COST;
-  else
-    budget_give(censuses->column.budget, size + PIECE_COST);
-  return packed;
 }
 
 static void raise_peaks(struct bands *bands, const struct census_row *rows, uint32_t n)
@@ -130,21 +113,20 @@ const struct census *censuses_add(
   struct censuses *censuses, int64_t time, uint8_t breakdown, uint64_t total, struct census_row *rows, uint32_t n)
 {
   qsort(rows, n, sizeof *rows, by_band);
-  size_t size = packed_size(rows, n);
-  uint8_t *packed = size <= UINT32_MAX ? allocate(censuses, size) : NULL;
-  struct census *census = packed || !n ? column_insert(&censuses->column, time) : NULL;
-  if (!census) {
-    if (packed) {
-      censuses->packed_memory -= size + PIECE_COST;
-      budget_give(censuses->column.budget, size + PIECE_COST);
-      free(packed);
-    }
+  struct piece packed;
+  if (!census_store_put(&censuses->store, packed_size(rows, n), false, &packed)) {
     release(censuses, rows, n);
     return NULL;
   }
-  pack(packed, rows, n);
+  if (n) pack(piece_bytes(&packed), rows, n);
+  struct census *census = column_insert(&censuses->column, time);
+  if (!census) {
+    census_store_remove(&censuses->store, &packed);
+    release(censuses, rows, n);
+    return NULL;
+  }
   raise_peaks(&censuses->bands, rows, n);
-  *census = (struct census){time, total, packed, (uint32_t)size, n, breakdown};
+  *census = (struct census){time, total, packed, n, breakdown};
   return census;
 }
 
@@ -152,6 +134,7 @@ void censuses_free(struct censuses *censuses)
 {
   column_drop_first(&censuses->column, censuses->column.n, gone, censuses);
   column_free(&censuses->column);
+  census_store_close(&censuses->store);
   bands_free(&censuses->bands);
 }
 
@@ -172,9 +155,31 @@ static void keep_larger(void *owner, void *first, void *second)
   *a = *b;
 }
 
+/* The first n are put together anew, so that the chunks in which they lay are freed. */
+static void move_together(struct censuses *censuses, size_t n)
+{
+  struct census_store *store = &censuses->store;
+  struct chunk *open = store->open;
+  if (open) open->pieces++; /* so that it stays */
+  store->open = NULL;
+  for (size_t i = 0; i < n; i++) {
+    struct census *census = column_at(&censuses->column, i);
+    struct piece piece, old = census->packed;
+    if (!census_store_put(store, old.size, true, &piece)) break;
+    if (old.size) memcpy(piece_bytes(&piece), piece_bytes(&old), old.size);
+    census->packed = piece;
+    census_store_remove(store, &old);
+  }
+  census_store_close(store);
+  store->open = open;
+  if (open) open->pieces--;
+}
+
 bool censuses_thin(struct censuses *censuses)
 {
+  size_t before = censuses->column.n;
   if (!column_thin(&censuses->column, keep_larger, censuses)) return false;
+  move_together(censuses, before - censuses->column.n);
   bands_sweep(&censuses->bands);
   return true;
 }

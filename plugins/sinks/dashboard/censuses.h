@@ -8,6 +8,7 @@
 #define EVPIPE_DASHBOARD_CENSUSES_H
 
 #include "bands.h"
+#include "census_store.h"
 #include "column.h"
 
 struct census_row {
@@ -18,15 +19,14 @@ struct census_row {
 struct census {
   int64_t time; /* first, as column.h wants it */
   uint64_t total; /* what the program says that all bands sum up to */
-  uint8_t *packed;
-  uint32_t size, n_rows;
-  uint64_t breakdown; /* number */
+  struct piece packed;
+  uint32_t n_rows, breakdown; /* number of the breakdown */
 };
 
 struct censuses {
   struct column column; /* of struct census */
   struct bands bands;
-  size_t packed_memory;
+  struct census_store store;
 };
 
 void censuses_init(struct censuses *, struct budget *);

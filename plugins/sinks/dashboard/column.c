@@ -1,6 +1,7 @@
 #include "column.h"
 
-#include <stdlib.h>
+#include "memory.h"
+
 #include <string.h>
 
 enum { FIRST_CAPACITY = 16, SMALL = 64 };
@@ -13,7 +14,7 @@ void column_init(struct column *column, struct budget *budget, size_t row_size)
 void column_free(struct column *column)
 {
   budget_give(column->budget, column_memory(column));
-  free(column->rows);
+  memory_resize(column->rows, column_memory(column), 0);
   column_init(column, column->budget, column->row_size);
 }
 
@@ -38,7 +39,7 @@ static void close_gap(struct column *column)
 
 static bool resize(struct column *column, size_t capacity)
 {
-  uint8_t *rows = realloc(column->rows, capacity * column->row_size);
+  uint8_t *rows = memory_resize(column->rows, column_memory(column), capacity * column->row_size);
   if (!rows) return false;
   column->rows = rows;
   column->capacity = capacity;

@@ -54,7 +54,7 @@ class Page:
 
 class Event:
     def __init__(self, name, number, data):
-        self.name, self.id, self.data = name, number, json.loads(data)
+        self.name, self.id, self.size, self.data = name, number, len(data), json.loads(data)
 
     def __repr__(self):
         return f"{self.name} {self.id} {str(self.data)[:200]}"
@@ -87,7 +87,7 @@ class Live:
         self.head = ""
         while (line := file.readline().decode("latin-1")).strip():
             self.head += line
-        chunked, rest = "chunked" in self.head.lower(), b""
+        chunked, rest = "chunked" in self.head.lower(), []
         while True:
             size = int(file.readline() or b"0", 16) if chunked else 0
             part = file.read(size) if chunked else file.readline()
@@ -95,8 +95,11 @@ class Live:
                 file.readline()
             if not part:
                 return
-            *whole, rest = (rest + part).split(b"\n")
-            yield from whole
+            rest.append(part)
+            if b"\n" in part:
+                *whole, last = b"".join(rest).split(b"\n")
+                rest = [last]
+                yield from whole
 
     def read(self):
         fields = {}

@@ -112,7 +112,7 @@ static void raise_peaks(struct bands *bands, const struct census_row *rows, uint
 const struct census *censuses_add(
   struct censuses *censuses, int64_t time, uint8_t breakdown, uint64_t total, struct census_row *rows, uint32_t n)
 {
-  qsort(rows, n, sizeof *rows, by_band);
+  if (n) qsort(rows, n, sizeof *rows, by_band);
   struct piece packed;
   if (!census_store_put(&censuses->store, packed_size(rows, n), false, &packed)) {
     release(censuses, rows, n);

@@ -23,18 +23,6 @@ static struct sink_host_stream make_stream(const char *source)
     .source = source, .service = "app", .labels = service, .n_labels = 1, .pid = 77, .live = true};
 }
 
-static void setup(void)
-{
-  programs_init(&programs, 64 << 20, 100);
-}
-
-static void teardown(void)
-{
-  programs_free(&programs);
-  ck_assert_uint_eq(programs.budget.used, 0);
-  text_free(&text);
-}
-
 /* ------------------------------------------------------------------------------------------------------------- a program */
 
 enum { ITEMS_MAX = 1024 };
@@ -45,14 +33,37 @@ struct said {
   uint32_t n;
 };
 
+/* Made by a test, freed after it. */
+static void *made[4 * ITEMS_MAX];
+static size_t n_made;
+
+static void *make(size_t size)
+{
+  ck_assert_uint_lt(n_made, sizeof made / sizeof *made);
+  return made[n_made++] = calloc(1, size);
+}
+
+static void setup(void)
+{
+  programs_init(&programs, 64 << 20, 100);
+}
+
+static void teardown(void)
+{
+  while (n_made) free(made[--n_made]);
+  programs_free(&programs);
+  ck_assert_uint_eq(programs.budget.used, 0);
+  text_free(&text);
+}
+
 static struct evp_series gauge = {.id = 1, .name = "ghc_heap_size_bytes", .kind = EVP_GAUGE, .type = EVP_INT64};
 
 /* A series with one or two labels, which lives as long as the test. */
 static struct evp_series *series_with(
   uint64_t id, const char *name, const char *key, const char *value, const char *band)
 {
-  struct evp_series *series = calloc(1, sizeof *series);
-  struct evp_label *labels = calloc(2, sizeof *labels);
+  struct evp_series *series = make(sizeof *series);
+  struct evp_label *labels = make(2 * sizeof *labels);
   labels[0] = (struct evp_label){key, value};
   labels[1] = (struct evp_label){"band", band};
   *series = (struct evp_series){.id = id, .name = name, .kind = EVP_GAUGE, .type = EVP_INT64, .labels = labels};
@@ -323,8 +334,8 @@ static void run_a_day(int64_t per_second, int64_t seconds)
   static struct said said;
   const struct evp_series *series[BANDS], *sum = series_with(999, "ghc_heap_profiled_bytes", "breakdown", "type", NULL);
   for (unsigned i = 0; i < BANDS; i++) {
-    char *name;
-    ck_assert_int_gt(asprintf(&name, "Some.Module.constructor%u", i), 0);
+    char *name = make(40);
+    snprintf(name, 40, "Some.Module.constructor%u", i);
     series[i] = series_with(1000 + i, "ghc_heap_census_bytes", "breakdown", "type", name);
   }
   run_begin(&run, &programs, sink_host_stream(&stream));

@@ -47,6 +47,7 @@ class Page {
     this.chosenEntry = null;
     this.hovering = false;
     this.redraws = 0;
+    this.had = new Set(); // what came of the program, though it may not lie in the range shown
     const actions = {
       zoom: (from, to) => this.zoom(from, to),
       top: (count) => this.setTop(count),
@@ -142,6 +143,7 @@ class Page {
     theme.remember("program", this.wanted);
     this.pins.clear();
     this.breakdown = null;
+    this.had.clear();
     this.bands.endSearch();
     this.program = program;
     this.trail = [];
@@ -207,6 +209,8 @@ class Page {
 
   async load() {
     if (!this.program) {
+      // What was drawn may be of a program that evpipe no longer knows.
+      this.view = new View(this.columns(), this.top);
       this.draw();
       return;
     }
@@ -477,8 +481,10 @@ class Page {
   showEmpty() {
     const { view, program, inputs } = this;
     const waiting = this.waitingWords();
-    const has = (name) => !inputs || (inputs.metrics ?? []).includes(name);
-    const old = program && format.isNumber(program.first) && format.isNumber(program.last) && (!program.live || program.last - program.first > NEW_PROGRAM);
+    if (view.heap.length || view.census.columns.length) this.had.add("heap");
+    if (view.pauses.length) this.had.add("gc");
+    const has = (name) => !inputs || (inputs.metrics ?? []).includes(name) || this.had.has(name);
+    const old = program && format.isNumber(view.last) && (!program.live || view.last - view.first > NEW_PROGRAM);
     // What is missing shows only when a program has been there for a while: evpipe knows of metrics when they come.
     const nothing = (there, missing, words) => (there ? null : (old && missing) || (waiting ? "Waiting for the program" : words));
     const elsewhere = this.following ? "" : " in this range";

@@ -164,7 +164,7 @@ export function annotations(context, place, entries, colours, { labels, chosen }
   for (const kind of ["message", "marker"]) {
     context.strokeStyle = colours[kind];
     for (const [alpha, bottom, apart] of many ? [[0.85, place.top + (kind === "marker" ? 8 : 5) * place.scale, 2], [kind === "marker" ? 0.13 : 0, place.bottom, 6]]
-                                              : [[0.6, place.bottom, 1]]) {
+                                              : [[0.45, place.bottom, 1]]) {
       if (!alpha) continue;
       context.globalAlpha = alpha;
       context.setLineDash(kind === "message" && !many ? [2 * place.scale, 3 * place.scale] : []);
@@ -196,7 +196,8 @@ function annotationLabels(context, place, entries, colours) {
     if (entry.kind !== "marker") continue;
     const x = place.x(entry.time) + 4 * place.scale;
     if (x < free) continue;
-    const text = entry.body.length > 24 ? entry.body.slice(0, 23) + "…" : entry.body;
+    const body = entry.body.replace(/[\u0000-\u001f\u007f]+/g, " ").trim();
+    const text = body.length > 24 ? body.slice(0, 23) + "…" : body;
     const width = context.measureText(text).width;
     if (x + width > place.right) continue;
     context.fillStyle = colours.surface;

@@ -364,13 +364,17 @@ export class View {
     }
   }
 
+  /** In the order of their times: capabilities write their buffers one after the other. */
   addLogs(entries) {
+    let late = false;
     for (const entry of entries) {
       if (this.logIds.has(entry.id)) continue;
+      late ||= this.logs.length > 0 && entry.time < this.logs.at(-1).time;
       this.logIds.add(entry.id);
       this.logs.push(entry);
       this.reach([entry.time]);
     }
+    if (late) this.logs.sort((a, b) => a.time - b.time || a.id - b.id);
     while (this.logs.length > MOST_LOGS) this.logIds.delete(this.logs.shift().id);
   }
 

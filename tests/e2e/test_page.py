@@ -313,6 +313,12 @@ class Recording(PageCase):
         value = page.value("document.querySelector('#bands-rows tr.lit').cells[1].textContent")
         self.assertTrue(close(value, view["census"]["bands"][0]["values"][at]), value)
         self.assertIn("at ", page.text("#heap-readout"))
+        page.value("document.getElementById('heap-chart').focus()")
+        before = page.text("#heap-readout")
+        for _ in range(4):
+            page.key("ArrowLeft")
+        page.wait(f"document.getElementById('heap-readout').textContent !== {before!r}", what="keys move the crosshair")
+        self.assertTrue(page.value("evpipe.view.following"), "and nothing else")
 
     def test_log_filter(self):
         self.look()
@@ -346,6 +352,22 @@ class Recording(PageCase):
         self.assertEqual(page.value("document.querySelectorAll('main img, main script, main b, main i').length"), 0)
         self.assertIn(hostile, page.text("#bands-rows"))
         self.assertIn("<script>alert(2)</script>", page.text("#log"))
+
+    def test_two_kinds_of_census(self):
+        log = eventlog_writer.Log()
+        log.init(7)
+        log.census(10**8, [("THUNK", 1000), ("ARR_WORDS", 500)])
+        log.profile(2)
+        log.census(2 * 10**8, [("Main", 300), ("Data.Map", 200), ("GHC.Base", 100)])
+        path = self.folder / "kinds.eventlog"
+        path.write_bytes(log.data())
+        self.look(path)
+        page = self.visit()
+        page.wait("!document.getElementById('breakdown').hidden")
+        for kind, bands in (("closure_type", ["THUNK", "ARR_WORDS"]), ("module", ["Main", "Data.Map", "GHC.Base"])):
+            page.choose("#breakdown", kind)
+            page.wait(f"evpipe.view.census.breakdown === {kind!r} && {LOADED}")
+            self.assertEqual([band["name"] for band in self.view(page)["census"]["bands"]], bands)
 
     def test_buttons_that_do_nothing_say_why(self):
         self.look()
@@ -496,6 +518,7 @@ class Live(PageCase):
         port = harness.free_port()
         process = self.follow("--end", "hold", "--again", "restart", port=port)
         page = self.visit()
+        pinned = page.value("(() => { const band = evpipe.view.census.bands.at(-1); evpipe.page.pin(band, true); return band.name; })()")
         process.kill()
         page.wait("document.documentElement.dataset.connection === 'lost' && /does not answer/.test(document.getElementById('notice').textContent)")
         self.assertGreater(self.view(page)["heap"]["time"], [], "what was drawn stays")
@@ -504,6 +527,8 @@ class Live(PageCase):
         self.back_again(page)
         page.wait(LOADED, seconds=30)
         self.assertEqual(page.text("#state"), "live")
+        page.wait(f"[...evpipe.page.pins.values()].some((band) => band.name === {pinned!r}) && evpipe.view.census.bands.some((band) => band.name === {pinned!r})",
+                  what="what was pinned is found again")
 
         process.kill()
         self.program.kill()

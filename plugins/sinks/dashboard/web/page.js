@@ -32,6 +32,7 @@ class Page {
     this.range = rangeOf(theme.remembered("range"));
     this.top = Number(theme.remembered("top")) || 20;
     this.pins = new Map();
+    this.lostPins = new Set(); // names of bands that were pinned, and are not there yet
     this.breakdown = null; // null: that of the newest census
     this.following = true;
     this.frame = { from: Date.now() / 1000 - 60, to: Date.now() / 1000 };
@@ -98,22 +99,25 @@ class Page {
     this.programs = answer.programs;
     if (another) {
       this.health.forget();
-      await this.findPinsAgain(answer.programs);
+      for (const band of this.pins.values()) this.lostPins.add(band.name);
+      this.pins.clear();
     }
     this.chooseProgram();
   }
 
-  /** Another evpipe has other numbers for the same bands. */
-  async findPinsAgain(programs) {
-    const names = [...this.pins.values()].map((band) => band.name);
-    this.pins.clear();
-    const program = programs.find((one) => keyOf(one) === this.wanted);
-    if (!program) return;
-    for (const name of names) {
-      const { bands } = await api.bands(program.id, name).catch(() => ({ bands: [] }));
-      const band = bands.find((one) => one.name === name);
-      if (band) this.pins.set(band.id, band);
+  /** Another evpipe has other numbers for the same bands: they are found again by their names, as they come. */
+  async findPins() {
+    const program = this.program.id;
+    for (const name of [...this.lostPins]) {
+      const { bands } = await api.bands(program, name).catch(() => ({ bands: [] }));
+      this.findPinsAmong(bands);
     }
+  }
+
+  findPinsAmong(bands) {
+    const found = bands.filter((band) => this.lostPins.delete(band.name));
+    for (const band of found) this.pins.set(band.id, band);
+    if (found.length) this.load();
   }
 
   /** The one that is wanted, else one that is live, else the one that ended last. */
@@ -122,9 +126,14 @@ class Page {
       [...this.programs].sort((a, b) => Number(b.live) - Number(a.live) || (b.last ?? 0) - (a.last ?? 0))[0] ?? null;
     const before = this.program;
     this.program = best;
-    if (best && before && keyOf(best) !== keyOf(before)) this.pins.clear();
+    if (best && before && keyOf(best) !== keyOf(before)) this.forgetPins();
     this.showPrograms();
     return before?.id !== best?.id;
+  }
+
+  forgetPins() {
+    this.pins.clear();
+    this.lostPins.clear();
   }
 
   async askPrograms() {
@@ -141,7 +150,7 @@ class Page {
     if (!program) return;
     this.wanted = keyOf(program);
     theme.remember("program", this.wanted);
-    this.pins.clear();
+    this.forgetPins();
     this.breakdown = null;
     this.had.clear();
     this.bands.endSearch();
@@ -239,6 +248,7 @@ class Page {
     this.waiting = [];
     for (const delta of waiting) if (delta.seq > history.seq) this.append(delta);
     this.drawNow();
+    if (this.lostPins.size) this.findPins();
   }
 
   take(delta) {
@@ -257,6 +267,7 @@ class Page {
     }
     this.view.append(delta, this.frame);
     this.updateFrame();
+    if (this.lostPins.size && census?.new_bands) this.findPinsAmong(census.new_bands);
     if (performance.now() - this.rankedAt > RANK_EVERY && this.view.census.outgrown()) this.load();
     this.draw();
   }
@@ -357,7 +368,7 @@ class Page {
 
   setBreakdown(breakdown) {
     this.breakdown = breakdown;
-    this.pins.clear();
+    this.forgetPins();
     this.announce(`Heap by ${breakdown.replaceAll("_", " ")}`);
     this.load();
   }

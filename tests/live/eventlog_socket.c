@@ -2,9 +2,9 @@
  * interface, as the package eventlog-socket does: one client at a time, header and definitions again for each, what
  * can not be sent at once is queued without a bound, a client has left when its end is closed.
  *
- * GHC_EVENTLOG_UNIX_PATH, or GHC_EVENTLOG_INET_HOST and GHC_EVENTLOG_INET_PORT: where. GHC_EVENTLOG_WAIT: not before
- * somebody is connected. For tests only: EVENTLOG_COPY=PATH keeps what client N was sent in PATH.N; and at exit what is
- * queued is sent for at most two seconds, where eventlog-socket forgets it.
+ * For tests only: GHC_EVENTLOG_INET_HOST and GHC_EVENTLOG_INET_PORT, where they are set, go before the path; EVENTLOG_COPY=PATH
+ * keeps what client N was sent in PATH.N; and at exit what is queued is sent for at most two seconds, where eventlog-socket
+ * forgets it.
  *
  * Threads: the worker accepts, waits and sends what was queued; the RTS's threads call write and stop. */
 #include <Rts.h>
@@ -223,17 +223,15 @@ static int listen_inet(const char *host, const char *port)
   return fd;
 }
 
-void eventlog_socket_start(void);
-void eventlog_socket_start(void)
+void eventlog_socket_start_wait(const char *path);
+void eventlog_socket_start_wait(const char *path)
 {
-  const char *path = getenv("GHC_EVENTLOG_UNIX_PATH"), *host = getenv("GHC_EVENTLOG_INET_HOST");
-  const char *port = getenv("GHC_EVENTLOG_INET_PORT");
-  if (!path && !(host && port)) return;
-  state.listener = path ? listen_unix(path) : listen_inet(host, port);
+  const char *host = getenv("GHC_EVENTLOG_INET_HOST"), *port = getenv("GHC_EVENTLOG_INET_PORT");
+  state.listener = host && port ? listen_inet(host, port) : listen_unix(path);
   state.wake = eventfd(0, EFD_CLOEXEC);
   pthread_t thread;
   if (listen(state.listener, 5) || state.wake < 0 || pthread_create(&thread, NULL, work, NULL)) fail("start");
   pthread_mutex_lock(&state.lock);
-  while (getenv("GHC_EVENTLOG_WAIT") && state.clients == 0) pthread_cond_wait(&state.connected, &state.lock);
+  while (state.clients == 0) pthread_cond_wait(&state.connected, &state.lock);
   pthread_mutex_unlock(&state.lock);
 }

@@ -1,16 +1,24 @@
-"""Real Haskell programs: tests/live/Oddball.hs with its socket, built by Debian 12's GHC, and by GHC 9.6 in a chroot of Debian 13."""
+"""Real Haskell programs: examples/oddball as it is, over a socket of the tests' own, built by Debian 12's GHC, and by GHC 9.6 in
+a chroot of Debian 13."""
 import fcntl
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 
 import harness
 
 LIVE = harness.SOURCE / "tests" / "live"
-SOURCES = ("Oddball.hs", "eventlog_socket.c")
+EXAMPLE = harness.SOURCE / "examples" / "oddball"
+SOURCES = (EXAMPLE / "Main.hs", "GHC/Eventlog/Socket.hs", "eventlog_socket.c")  # from LIVE, if not absolute
 CHROOT = pathlib.Path(harness.os.environ.get("EVPIPE_GHC_CHROOT") or harness.BUILD / "ghc-chroot")
-FLAGS = ["-v0", "-O1", "-threaded", "-rtsopts"]
+
+
+def cabal_flags():
+    """The flags that the example's cabal file gives to any GHC; cabal itself adds -O1."""
+    text, = re.findall(r"^  ghc-options:\n((?:    .*\n)+)", (EXAMPLE / "oddball.cabal").read_text(encoding="utf-8"), re.MULTILINE)
+    return shlex.split(text)
 
 
 def compile_in(folder, command, program="oddball", sources=SOURCES):
@@ -22,8 +30,10 @@ def compile_in(folder, command, program="oddball", sources=SOURCES):
         newest = max((LIVE / source).stat().st_mtime for source in sources)
         if program.exists() and program.stat().st_mtime > newest:
             return program
-        for source in sources:
-            shutil.copy(LIVE / source, folder)
+        for source in map(LIVE.joinpath, sources):  # a module of Haskell goes into the folder of its name
+            target = folder / (source.relative_to(LIVE) if source.is_relative_to(LIVE) else source.name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode == 77:
             harness.skip(done.stdout.strip() or "the chroot could not be made")
@@ -57,7 +67,8 @@ def debian_12():
     version = subprocess.run(["ghc", "--numeric-version"], capture_output=True, text=True, check=True).stdout.strip()
     if not re.match(r"9\.0\.", version):
         harness.skip(f"ghc is {version}, not 9.0")
-    return [compile_in(harness.BUILD / "live-ghc-9.0", ["ghc", *FLAGS, "-eventlog", *SOURCES, "-o", "oddball"])]
+    flags = [flag for flag in cabal_flags() if not flag.startswith("-with-rtsopts")]  # 9.0 has no --eventlog-flush-interval
+    return [compile_in(harness.BUILD / "live-ghc-9.0", ["ghc", "-v1", "-O1", *flags, "-Werror", "-eventlog", "Main.hs", "eventlog_socket.c", "-o", "oddball"])]
 
 
 def debian_13():
@@ -66,5 +77,6 @@ def debian_13():
     made = subprocess.run([LIVE / "ghc-chroot", CHROOT], capture_output=True, text=True, check=False)
     if made.returncode:
         harness.skip(made.stdout.strip() or made.stderr.strip())
-    program = compile_in(build, [str(LIVE / "ghc-chroot"), str(CHROOT), "sh", "-c", f"cd /build && ghc {' '.join(FLAGS)} {' '.join(SOURCES)} -o oddball"])
+    command = shlex.join(["ghc", "-v1", "-O1", *cabal_flags(), "-Werror", "Main.hs", "eventlog_socket.c", "-o", "oddball"])
+    program = compile_in(build, [str(LIVE / "ghc-chroot"), str(CHROOT), "sh", "-c", f"cd /build && {command}"])
     return [CHROOT / "lib64" / "ld-linux-x86-64.so.2", "--library-path", CHROOT / "usr" / "lib" / "x86_64-linux-gnu", program]

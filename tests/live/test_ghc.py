@@ -36,9 +36,9 @@ class Ghc(harness.Case):
         self.copies = self.folder / "copy"
 
     def begin(self, program, flags, seconds, name="oddball", **environment):
-        """The program, and evpipe, and InfluxDB, each started if it is not there yet."""
+        """The program; for 0 seconds until it is killed."""
         where = {"GHC_EVENTLOG_UNIX_PATH": str(self.path)}
-        return self.start([*program, seconds, *flags], name, directory=self.folder, environment={**where, "EVENTLOG_COPY": str(self.copies), "GHC_EVENTLOG_WAIT": "1", **environment})
+        return self.start([*program, *([seconds] if seconds else []), *flags], name, directory=self.folder, environment={**where, "EVENTLOG_COPY": str(self.copies), **environment})
 
     def await_end(self, app):
         """A regular end. But where logging is ended and begun again while GHC 9.6 runs, its exit hangs now and then: the
@@ -124,7 +124,7 @@ class Ghc(harness.Case):
         program = programs.debian_13()
         port = harness.free_port()
         evpipe = self.pipe(f'tcp: "127.0.0.1:{port}"')
-        where = {"GHC_EVENTLOG_INET_HOST": "127.0.0.1", "GHC_EVENTLOG_INET_PORT": str(port), "EVENTLOG_COPY": str(self.copies), "GHC_EVENTLOG_WAIT": "1"}
+        where = {"GHC_EVENTLOG_INET_HOST": "127.0.0.1", "GHC_EVENTLOG_INET_PORT": str(port), "EVENTLOG_COPY": str(self.copies)}
         app = self.start([*program, 3, *FLAGS_9_6], "oddball", directory=self.folder, environment=where)  # a heap profile goes where the program runs
         self.await_end(app)
         self.wait_err(evpipe, "waiting for it|refused")

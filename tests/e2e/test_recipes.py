@@ -6,7 +6,8 @@ import subprocess
 import harness
 
 RECIPES = sorted((harness.SOURCE / "config").glob("*.yaml"))
-ENVIRONMENT = {"EVENTLOG": str(harness.OWN_LOG), "GHC_EVENTLOG_UNIX_PATH": "/tmp/ghc-eventlog.sock", "EVPIPE_COMMAND": "./my-app --port 80", "EVPIPE_SINK": str(harness.BUILD / "tests" / "e2e" / "count.so")}
+ENVIRONMENT = {"EVENTLOG": str(harness.OWN_LOG), "GHC_EVENTLOG_UNIX_PATH": "/tmp/ghc-eventlog.sock", "EVPIPE_COMMAND": "./my-app --port 80",
+               "EVPIPE_SINK": str(harness.BUILD / "tests" / "e2e" / "count.so")}
 
 
 class Recipes(harness.Case):

@@ -24,6 +24,7 @@ bind-address = "127.0.0.1:{backup_port}"
 [http]
   bind-address = "127.0.0.1:{port}"
   log-enabled = false
+  auth-enabled = {authentication}
 """
 
 
@@ -35,8 +36,9 @@ def as_stored(point):
 
 
 class Influx:
-    def __init__(self, case):
-        """`case` has a folder, and start(arguments, name) for a program in it: a harness.Case."""
+    def __init__(self, case, login=None):
+        """`case` has a folder, and start(arguments, name) for a program in it: a harness.Case. With a login, a user name and a password,
+        it answers nobody else."""
         if not shutil.which("influxd"):
             harness.skip("influxd (Debian package influxdb) is not installed")
         self.case = case
@@ -45,9 +47,13 @@ class Influx:
         self.port = harness.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.configuration = self.folder / "influxdb.conf"
-        self.configuration.write_text(CONFIGURATION.format(folder=self.folder, port=self.port, backup_port=harness.free_port()))
+        self.login = dict(zip("up", login)) if login else {}
+        self.configuration.write_text(CONFIGURATION.format(folder=self.folder, port=self.port, backup_port=harness.free_port(),
+                                                           authentication=str(bool(login)).lower()))
         self.process = None
         self.start()
+        if login:
+            self.change(f"""CREATE USER "{login[0]}" WITH PASSWORD '{login[1]}' WITH ALL PRIVILEGES""")
 
     def start(self):
         self.process = self.case.start(["influxd", "run", "-config", self.configuration], "influxd")
@@ -64,7 +70,7 @@ class Influx:
 
     def query(self, text, database="eventlog"):
         """The series of the answer; none if the database is not there yet."""
-        arguments = urllib.parse.urlencode({"db": database, "epoch": "ns", "q": text})
+        arguments = urllib.parse.urlencode({"db": database, "epoch": "ns", "q": text, **self.login})
         with urllib.request.urlopen(f"{self.url}/query?{arguments}", timeout=30) as answer:
             result = json.load(answer)["results"][0]
         if "error" in result and "database not found" not in result["error"]:
@@ -74,9 +80,12 @@ class Influx:
     def empty(self, database):
         """A database of that name with nothing in it."""
         for statement in ("DROP DATABASE", "CREATE DATABASE"):
-            body = urllib.parse.urlencode({"q": f'{statement} "{database}"'}).encode()
-            with urllib.request.urlopen(f"{self.url}/query", body, timeout=60) as answer:
-                answer.read()
+            self.change(f'{statement} "{database}"')
+
+    def change(self, statement):
+        body = urllib.parse.urlencode({"q": statement, **self.login}).encode()
+        with urllib.request.urlopen(f"{self.url}/query", body, timeout=60) as answer:
+            answer.read()
 
     def count(self, database):
         """All points in it."""

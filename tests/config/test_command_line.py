@@ -48,11 +48,11 @@ class CommandLine(harness.Case):
         self.expect(0, r"^evpipe \d+\.\d+\.\d+ \(plugin ABI 1\)\n$", "^$", "--version")
 
     def test_manual(self):
-        """docs/evpipe.1 and --help name the same options."""
+        """docs/evpipe.1, --help and ctl --help name the same options."""
         manual = (harness.SOURCE / "docs" / "evpipe.1").read_text()
         described = set(re.findall(r"^\.It (?:Fl \w , )?Fl -([a-z-]+)|^\.It Fl \w , -([a-z-]+)", manual, re.M))
         described = {"--" + (first or second) for first, second in described}
-        self.assertEqual(described, set(re.findall(r"--[a-z-]+", evpipe("--help").stdout)))
+        self.assertEqual(described, set(re.findall(r"--[a-z-]+", evpipe("--help").stdout + evpipe("ctl", "--help").stdout)))
 
     def test_writing_a_plugin(self):
         """The sink of the page is the example, which tests/abi builds and runs."""

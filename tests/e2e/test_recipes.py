@@ -57,32 +57,6 @@ class Recipes(harness.Case):
         self.assertGreater(shown.stdout.count(b"\n"), 28209)
 
 
-class Pages(harness.Case):
-    def pages(self):
-        names = subprocess.run(["git", "-C", harness.SOURCE, "ls-files", "*.md"], capture_output=True, text=True, check=False).stdout.split()
-        return [harness.SOURCE / name for name in names] or harness.skip("not in a clone")
-
-    def test_links_lead_somewhere(self):
-        for page in self.pages():
-            for link in harness.re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-                self.assertTrue((page.parent / link).exists(), f"{page}: {link}")
-
-    def test_whole_pipelines_in_pages_load(self):
-        checked = 0
-        for page in self.pages():
-            for text in harness.re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), harness.re.DOTALL):
-                if "sources:" in text and "sinks:" in text:
-                    with self.subTest(page=page.name, text=text):
-                        process = self.evpipe(text, "--check")
-                        self.assertEqual(process.wait(), 0, process.err())
-                        checked += 1
-        self.assertGreater(checked, 3)
-
-    def test_each_plugin_has_its_page(self):
-        for folder in (harness.SOURCE / "plugins").glob("*s/*/"):
-            self.assertTrue((folder / "README.md").exists(), folder)
-
-
 class Demo(harness.Case):
     def test_demo_ends_by_itself(self):
         """scripts/demo: 20 s, status 0, the reconnect is seen, nothing is left behind."""

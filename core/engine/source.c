@@ -213,7 +213,7 @@ static struct silence_facts facts_of(const struct source *source)
   if (!source->intake.flow) return facts;
   const struct eventlog_state *state = intake_state(&source->intake);
   facts.header = state->header;
-  facts.events = state->events > state->blocks || !source->node->demands_events;
+  facts.events = state->events > state->blocks + state->introductions || !source->node->demands_events;
   facts.census = flow_groups(source->intake.flow) > 0;
   return facts;
 }

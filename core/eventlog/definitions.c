@@ -14,6 +14,11 @@ bool is_fact(uint16_t type)
   return type == EVP_PROGRAM_ARGS || type == EVP_RTS_IDENTIFIER || type == EVP_OSPROCESS_PID;
 }
 
+bool is_introduction(uint16_t type)
+{
+  return is_fact(type) || type == EVP_WALL_CLOCK_TIME || type == EVP_OSPROCESS_PPID || type == EVP_IPE;
+}
+
 /* The epoch is that of event time 0, and must leave room for event times to be added. */
 static bool epoch_of(const struct evp_wall_clock_time *clock, uint64_t time, int64_t *epoch)
 {

@@ -67,6 +67,7 @@ struct eventlog_state {
   bool ended; /* the end marker was seen */
   uint64_t events; /* records walked, block markers included, wanted or not (0 when `walk` is off) */
   uint64_t blocks;
+  uint64_t introductions; /* of these, what only says who logs; it comes even if no event is logged (no +RTS -l) */
   uint64_t skipped_bytes; /* resync, leading, trailing bytes */
   uint64_t leading_bytes, trailing_bytes; /* of these, before the header and after the end marker */
   uint64_t damages; /* places where something was skipped or malformed */

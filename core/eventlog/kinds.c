@@ -18,8 +18,9 @@ static bool is_marker(const struct evp_event_type *type)
 
 static bool is_special(const struct eventlog *log, const struct record_kind *kind, uint16_t type)
 {
-  return type == EVP_BLOCK_MARKER || type == EVP_WALL_CLOCK_TIME || type == END_MARKER || is_fact(type) ||
-         kind->secret || (type == EVP_IPE && kind->variable) || (kind->defines && log->settings.prologue);
+  return type == EVP_BLOCK_MARKER || type == END_MARKER ||
+         (is_introduction(type) && (type != EVP_IPE || kind->variable)) || kind->secret ||
+         (kind->defines && log->settings.prologue);
 }
 
 static struct record_kind make_kind(const struct eventlog *log, uint16_t number)

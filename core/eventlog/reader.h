@@ -212,6 +212,7 @@ void secrets_foresee(struct eventlog *, const struct cursor *); /* in the bytes 
 
 /* definitions.c */
 bool is_fact(uint16_t type);
+bool is_introduction(uint16_t type); /* what the RTS says of itself and of the program, also without +RTS -l */
 bool clock_read(struct eventlog *, const struct evp_event *); /* true: a new epoch */
 bool fact_read(struct eventlog *, const struct evp_event *); /* true: a new fact */
 void definition_keep(struct eventlog *, const struct evp_event *, const uint8_t *record, size_t size);

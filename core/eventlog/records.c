@@ -112,6 +112,7 @@ static bool accept_record(struct eventlog *log, struct cursor *c, const struct r
   log->clock_taken = false;
   note_malformed(log, c, record, event.size);
   count_record(log, record);
+  log->state.introductions += is_introduction(record->type);
   if (record->kind.wanted) c->events[c->n++] = event;
   if (record->kind.secret) secret_found(log, record->type, c->at + record->head, event.size);
   if (record->kind.defines) definition_keep(log, &event, c->data + c->at, length);

@@ -7,6 +7,7 @@ import socket
 
 import harness
 import eventlog
+import eventlog_writer as writer
 
 SHORT = {"EVPIPE_SILENCE_MS": "300"}
 HEAP = """
@@ -71,6 +72,24 @@ class Silence(harness.Case):
         self.assertIn("--eventlog-flush-interval", process.err())
         self.assertIn("9.2", process.err())
         self.check_only(process, NO_EVENTS)
+
+    def test_only_who_logs(self):
+        """Without -l a run-time system still says who it is, whenever somebody connects, and flushes: as GHC 9.6.6 does."""
+        made = writer.Log()
+        made.init()
+        made.add(writer.OSPROCESS_PPID, bytes(8))
+        made.info_table(0x4711, "name", "type", "Module", "Module.hs:1:1")
+        made.block()
+        for second in range(1, 4):
+            made.time = second * 10**9
+            made.block(0, [])
+        for pipeline, name in ((HEAP, "heap"), (EVENTS, "events")):
+            log = self.folder / (name + ".eventlog")
+            log.write_bytes(made.data(end=False))
+            process = self.evpipe(pipeline % self.replay(log, "--end", "hold", name=name).path, environment=SHORT, name=name + "-evpipe")
+            self.wait_err(process, NO_EVENTS)
+            self.assertIn("-l ", process.err())
+            self.check_only(process, NO_EVENTS)
 
     def test_events_but_no_census(self):
         log = self.without_census()

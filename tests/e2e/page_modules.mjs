@@ -44,10 +44,12 @@ test("a stack adds up, and knows what lies where", () => {
 });
 
 test("rates: over a least time, none in the first column or where the total falls", () => {
-  const rate = [...rates([0, 1, 2, 2.1, 3], [0, 10, 20, 29, 4], 5, 1).subarray(0, 5)];
+  const rate = [...rates([0, 1, 2, 2.1, 3], [0, 10, 20, 29, 4], 5, 1, () => false).subarray(0, 5)];
   assert.ok(Number.isNaN(rate[0]) && Number.isNaN(rate[4]));
   assert.deepEqual(rate.slice(1, 3), [10, 10]);
   assert.ok(Math.abs(rate[3] - 19 / 1.1) < 1e-9, String(rate[3]));
+  const runs = [...rates([0, 1, 2, 3, 4], [0, 10, 20, 30, 41], 5, 2, (before, after) => before < 3 && after >= 3).subarray(0, 5)];
+  assert.deepEqual(runs, [NaN, 10, 10, NaN, 11]);
 });
 
 test("columns: one a step, late rows where they belong, room that does not grow", () => {

@@ -485,6 +485,15 @@ class Live(PageCase):
         there = self.view(late)["census"]
         self.assertEqual(self.view(page)["census"]["total"][: len(there["total"])], there["total"])
 
+    def test_at_most_four_redraws_a_second(self):
+        self.follow("--end", "hold")
+        page = self.visit()
+        drawn, began, last = page.value("[evpipe.view.redraws, performance.now() / 1000, evpipe.view.last]")
+        page.wait(f"evpipe.view.last > {last + 3}")
+        more, took = page.value(f"[evpipe.view.redraws - {drawn}, performance.now() / 1000 - {began}]")
+        self.assertGreater(more, 2)
+        self.assertLessEqual(more, 4 * took + 3)  # bands that have grown are fetched, and drawn at once
+
     def test_held_still(self):
         self.follow("--end", "hold")
         page = self.visit()

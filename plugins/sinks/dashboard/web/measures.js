@@ -113,7 +113,11 @@ class Panel {
 }
 
 const MBLOCK = 1 << 20;
-const RATE_COLUMNS = 3; // over which a rate is taken at least
+
+/** Over how long a rate is taken at least: programs write their events by buffers, so that what lies closer together is ragged. */
+function rateLength({ view, frame }) {
+  return Math.max(3 * view.step, Math.min(1, (frame.to - frame.from) / 15));
+}
 
 class HeapPanel extends Panel {
   constructor(actions) {
@@ -154,8 +158,8 @@ class AllocationPanel extends Panel {
   }
 
   prepare() {
-    const { allocated, step } = this.screen.view;
-    this.rate = rates(allocated.time(), allocated.cell(0), allocated.length, RATE_COLUMNS * step, this.rate);
+    const { allocated } = this.screen.view;
+    this.rate = rates(allocated.time(), allocated.cell(0), allocated.length, rateLength(this.screen), this.isBetweenRuns, this.rate);
   }
 
   limits() {
@@ -301,9 +305,9 @@ class EventsPanel extends Panel {
   }
 
   prepare() {
-    const { events, classes, step } = this.screen.view;
+    const { events, classes } = this.screen.view;
     this.slots.assign(classes);
-    this.rates = classes.map((_, which) => rates(events.time(), events.cell(which), events.length, RATE_COLUMNS * step, this.rates[which]));
+    this.rates = classes.map((_, which) => rates(events.time(), events.cell(which), events.length, rateLength(this.screen), this.isBetweenRuns, this.rates[which]));
     this.length = events.upTo(this.screen.until) + 1;
     this.stack.build(this.rates, this.length);
   }

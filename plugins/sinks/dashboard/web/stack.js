@@ -42,12 +42,13 @@ export class Stack {
 
 /**
  * The rate of a running total in each of its columns, over `least` seconds or to the column before, whichever is longer: what lies closer
- * together says little. NaN in the first column, and where the total fell.
+ * together says little. Not from one run to the next. NaN in the first column of each run, and where the total fell.
  */
-export function rates(times, totals, length, least, into) {
+export function rates(times, totals, length, least, isBetweenRuns, into) {
   const rate = into && into.length >= length ? into : new Float64Array(2 * length);
   let from = 0;
   for (let at = 0; at < length; at++) {
+    if (at && isBetweenRuns(times[at - 1], times[at])) from = at;
     while (from + 1 < at && times[at] - times[from + 1] >= least) from++;
     const took = times[at] - times[from];
     const more = totals[at] - totals[from];

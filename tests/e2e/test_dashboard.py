@@ -297,6 +297,37 @@ class Requests(Case):
             self.assertIn(message, process.err())
 
 
+class Recipes(Case):
+    def recipe(self, name, **environment):
+        port = str(harness.free_port())
+        process = self.evpipe(harness.SOURCE / "config" / name, environment={"DASHBOARD_PORT": port, **environment})
+        return process, self.page_of(process)
+
+    def test_look(self):
+        """A recording: read at once, and shown until somebody ends it."""
+        process, page = self.recipe("look.yaml", EVENTLOG=str(harness.OWN_LOG))
+        self.wait_over(page)
+        self.assertEqual(page.get("/api/programs")["inputs"], {"events": True, "metrics": ["heap", "gc"], "logs": True})
+        history = page.history()
+        for what in (history["heap"]["time"], history["census"]["bands"], history["pauses"], history["logs"], history["events"]["time"]):
+            self.assertTrue(what)
+        self.assertTrue(process.running())
+        self.end(process)
+
+    def test_dashboard(self):
+        """A program that can be controlled."""
+        server = self.replay(harness.OWN_LOG, "--end", "hold")
+        process, page = self.recipe("dashboard.yaml", GHC_EVENTLOG_UNIX_PATH=str(server.path))
+        self.wait_program(page, controllable=True, live=True, recorded=False, pid=4305)
+        harness.wait_for("pauses", lambda: page.history()["pauses"])
+        self.end(process)
+
+    def test_without_stay_it_ends_with_its_sources(self):
+        text = harness.copies(PIPELINE, log=harness.OWN_LOG, clock="recorded", pace="max", more="").replace("stay: true", "stay: false")
+        status, _, err = self.run_evpipe(text)
+        self.assertEqual(status, 0, err)
+
+
 class Pushes(Case):
     def rows(self, live, after):
         """What a page has of the pushes behind a history: gauges, censuses, logs; and the totals that came last."""
@@ -431,6 +462,10 @@ class Pushes(Case):
         process, page = self.look(harness.OWN_LOG)
         live = self.visitor(page)
         harness.wait_for("two healths", lambda: len(live.all("health")) > 1)
+        late = self.visitor(page)
+        for each in (live, late):
+            facts = harness.wait_for("the program", lambda each=each: each.all("program"))[0].data
+            self.assertEqual(facts, page.programs()[0])
         health = live.all("health")[-1].data
         nodes = {node["name"]: node for node in health["nodes"]}
         self.assertEqual(list(nodes), ["app", "heap", "gc", "logs", "page"])
@@ -438,7 +473,8 @@ class Pushes(Case):
         self.assertEqual(nodes["page"]["in"]["events"], nodes["app"]["out"]["events"])
         self.assertEqual(nodes["page"]["drops"], {})
         self.assertGreater(health["process"]["resident"], 1 << 20)
-        self.assertEqual((health["visitors"], health["history"]["limit"], health["history"]["thinned"]), (1, 64 << 20, 0))
+        health = harness.wait_for("both", lambda: [each.data for each in live.all("health") if each.data["visitors"] == 2])[0]
+        self.assertEqual((health["visitors"], health["history"]["limit"], health["history"]["thinned"]), (2, 64 << 20, 0))
         self.end(process)
 
 

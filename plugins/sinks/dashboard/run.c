@@ -45,11 +45,12 @@ static void keep_census(struct run *run, uint8_t breakdown, struct census_row *r
 {
   struct census_draft *draft = &run->draft;
   struct censuses *censuses = &run->program->history.censuses;
-  if (draft->time <= draft->last[breakdown]) {
+  if (draft->any[breakdown] && draft->time <= draft->last[breakdown]) {
     for (uint32_t i = 0; i < n; i++) band_release(&censuses->bands, rows[i].band);
     run->not_newer += n + 1;
     return;
   }
+  draft->any[breakdown] = true;
   draft->last[breakdown] = draft->time;
   const struct census *census = censuses_add(censuses, draft->time, breakdown, total, rows, n);
   if (census)

@@ -16,7 +16,8 @@ struct census_draft {
   int64_t time;
   bool open;
   uint32_t vanished[BREAKDOWNS_MAX]; /* rows of 0 bytes */
-  int64_t last[BREAKDOWNS_MAX]; /* time of the last census; 0: there was none */
+  bool any[BREAKDOWNS_MAX]; /* there was a census */
+  int64_t last[BREAKDOWNS_MAX]; /* time of the last one */
 };
 
 /* The first events of a stream, whose time is a guess until the program has said what time it is: they are held back until it

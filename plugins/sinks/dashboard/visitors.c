@@ -154,6 +154,7 @@ void visitors_join(struct dashboard *dashboard, struct program *program, struct 
   struct evp_buf hello = {0};
   struct http_channel *channel = channel_of(dashboard, program);
   uint64_t sequence = program ? program->sequence : 0;
+  if (program) program->told = 0; /* the new one does not know it yet */
   if (channel && text_printf(&hello, "{\"seq\":%llu}", (unsigned long long)sequence))
     http_channel_join(channel, request, sequence, "hello", hello.data, hello.size);
   else

@@ -270,6 +270,27 @@ class Series(PrometheusCase):
         self.assertEqual(prometheus.values("evpipe_node_dropped_items_total"), {})
         self.end(process)
 
+    def test_what_evpipe_counts_begins_again(self):
+        """The collections of a program that is connected to again and again, 8 s of log in 2 s: Prometheus sees that they begin at 0, and adds up."""
+        server = self.replay(harness.OWN_LOG, "--now", "--pace", "4x", "--end", "close")
+        process = self.start_sink("""
+        sources:
+          app: {plugin: socket, unix: {{path}}, reconnect: {initial: 20ms, max: 20ms}}
+        filters:
+          gc: {plugin: gc, from: app}
+        sinks:
+          page: {plugin: prometheus, from: gc, listen: "127.0.0.1:0"}
+        """, path=server.path)
+        prometheus = Prometheus(self, [f"127.0.0.1:{self.port}"], more="scrape_interval: 250ms\nscrape_timeout: 250ms")
+        prometheus.wait_up()
+        counter = 'ghc_gc_total{generation="0"}'
+        harness.wait_for(lambda: f"two new beginnings: {prometheus.values(counter + '[1m]')}", lambda: (prometheus.value(f"resets({counter}[1m])") or 0) >= 2, 30)
+        self.assertLessEqual(prometheus.value(f"max_over_time({counter}[1m])"), 235)  # those of one round
+        self.assertGreater(prometheus.value(f"increase({counter}[1m])"), 235)
+        harness.wait_for("the pauses", lambda: prometheus.value('ghc_gc_pause_seconds_count{generation="0"}') == prometheus.value(counter), 30)
+        self.assertEqual(len(prometheus.values('histogram_quantile(0.9, rate(ghc_gc_pause_seconds_bucket{generation="0"}[1m]))')), 1)
+        self.end(process)
+
     def test_credentials_and_tls_of_a_real_prometheus(self):
         if not shutil.which("openssl"):
             harness.skip("openssl is not installed")

@@ -194,8 +194,8 @@ class Agreement(harness.Case):
     def test_socket_of_ones_own_program(self):
         """Where our recipes look; the folder that is mounted is the one that it lies in, under the same name."""
         variables = compose.variables(compose.load(OWN)["services"]["evpipe"])
-        demo = compose.variables(compose.load(harness.SOURCE / "config" / "demo.yaml"))
-        self.assertEqual(variables["GHC_EVENTLOG_UNIX_PATH"], demo["GHC_EVENTLOG_UNIX_PATH"])
+        recipe = compose.variables(compose.load(harness.SOURCE / "config" / "dashboard.yaml"))
+        self.assertEqual(variables["GHC_EVENTLOG_UNIX_PATH"], recipe["GHC_EVENTLOG_UNIX_PATH"])
         self.assertEqual(variables["GHC_EVENTLOG_FOLDER"], variables["GHC_EVENTLOG_UNIX_PATH"].rpartition("/")[0])
         folder, target, _ = self.evpipe_of(OWN)["volumes"][0].split(":")
         self.assertEqual((folder, target), (variables["GHC_EVENTLOG_FOLDER"],) * 2)

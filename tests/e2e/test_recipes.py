@@ -76,7 +76,7 @@ class Demo(harness.Case):
         self.wait_out(demo, f"http://127.0.0.1:{port}/".encode(), 60)
         self.assertIn(b"<html", self.ask(port, "/"))
         census = harness.wait_for("the heap", lambda: (found := json.loads(self.ask(port, "/api/history?program=1"))["census"])["bands"] and found)
-        self.assertEqual(census["breakdown"], "closure type")
+        self.assertEqual(census["breakdown"], "closure_type")
         self.assertIn("STACK", [band["name"] for band in census["bands"]])
         os.kill(demo.pid, signal.SIGTERM)
         self.assertEqual(demo.wait(30), 143, demo.err())

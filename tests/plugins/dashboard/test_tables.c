@@ -179,6 +179,32 @@ START_TEST(censuses_are_read_as_they_were_written)
 }
 END_TEST
 
+START_TEST(of_two_censuses_the_one_with_the_larger_total_stays)
+{
+  struct censuses censuses;
+  struct census_row row;
+  static const uint64_t totals[] = {5, 9, 8, 1, 2, 3, 4, 7}, left[] = {9, 8, 2, 3, 4, 7};
+  censuses_init(&censuses, &budget);
+  for (uint32_t i = 0; i < 8; i++) {
+    row = (struct census_row){bands_get(&censuses.bands, band_series("type", "X", NULL)), totals[i]};
+    band_hold(&censuses.bands, row.band);
+    ck_assert_ptr_nonnull(censuses_add(&censuses, i, 0, totals[i], &row, 1));
+  }
+  ck_assert(censuses_thin(&censuses));
+  ck_assert_uint_eq(censuses.column.n, 6);
+  for (size_t i = 0; i < 6; i++) {
+    struct census_reader reader = census_read(censuses_at(&censuses, i));
+    ck_assert(census_next(&reader, &row));
+    ck_assert_uint_eq(censuses_at(&censuses, i)->total, left[i]);
+    ck_assert_uint_eq(row.bytes, left[i]); /* it was moved as it was */
+    ck_assert_uint_eq(totals[censuses_at(&censuses, i)->time], left[i]);
+  }
+  ck_assert_uint_eq(censuses.bands.items[0].references, 6);
+  censuses_free(&censuses);
+  ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 /* Each census has a band of its own: names do not pile up. */
 START_TEST(bands_leave_with_their_last_census)
 {
@@ -345,6 +371,7 @@ int main(void)
   tcase_add_test(tests, a_column_that_is_full_is_thinned_in_place);
   tcase_add_test(tests, a_band_is_one_whatever_series_says_it);
   tcase_add_test(tests, censuses_are_read_as_they_were_written);
+  tcase_add_test(tests, of_two_censuses_the_one_with_the_larger_total_stays);
   tcase_add_test(tests, bands_leave_with_their_last_census);
   tcase_add_test(tests, events_are_counted_by_class_and_tenth_of_a_second);
   tcase_add_test(tests, allocation_is_added_up_in_order_of_time);

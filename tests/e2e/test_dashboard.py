@@ -18,7 +18,7 @@ import harness
 import page_client
 from dashboard_numbers import micros
 
-LOGS = sorted(harness.DATA.glob("*.eventlog"))
+LARGEST = 6_000_000
 PIPELINE = """
     sources:
       app: {plugin: file, path: "{{log}}", clock: {{clock}}, pace: {{pace}}}
@@ -102,10 +102,10 @@ class Numbers(Case):
         for name in ("items", "events"):
             (self.folder / name).unlink(missing_ok=True)
         status, _, err = self.run_evpipe(pipeline, name="print")
-        self.assertEqual(status, 0, err)
+        self.assertIn(status, (0, 3), err)  # 3: the log is damaged
         classes = dashboard_numbers.classes()
         counted = collections.Counter(classes.get(event["type"], "unknown") for event in harness.json_lines((self.folder / "events").read_bytes()))
-        return dashboard_numbers.Numbers(harness.json_lines((self.folder / "items").read_bytes())), counted
+        return dashboard_numbers.Numbers(harness.json_lines((self.folder / "items").read_bytes())), counted, status
 
     def check_gauges(self, numbers, history, within):
         for key in ("heap", "memory"):
@@ -182,9 +182,9 @@ class Numbers(Case):
 
     def test_every_log(self):
         compared = collections.Counter()
-        for log in LOGS:
+        for log in {log.name: log for log in [*sorted(harness.DATA.glob("*.eventlog")), *harness.eventlogs(smaller_than=LARGEST)]}.values():
             with self.subTest(log.name):
-                numbers, counted = self.printed(log)
+                numbers, counted, status = self.printed(log)
                 process, page = self.look(log, name=log.stem)
                 whole = page.history(columns=2000, bands=500)
                 self.check_events(counted, whole)
@@ -197,7 +197,7 @@ class Numbers(Case):
                 compared["metrics"] += len(numbers.metrics)
                 compared["censuses"] += len(numbers.censuses())
                 compared["logs"] += len(numbers.logs)
-                self.end(process)
+                self.end(process, status)
         for what, least in (("metrics", 5000), ("censuses", 50), ("logs", 200)):
             self.assertGreater(compared[what], least, "too few to have compared anything")
 

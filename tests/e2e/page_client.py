@@ -1,5 +1,6 @@
 """What a page does, without a browser: requests of the sink `dashboard`, and its server-sent events."""
 import contextlib
+import functools
 import gzip
 import http.client
 import json
@@ -54,7 +55,11 @@ class Page:
 
 class Event:
     def __init__(self, name, number, data):
-        self.name, self.id, self.size, self.data = name, number, len(data), json.loads(data)
+        self.name, self.id, self.size, self.text = name, number, len(data), data
+
+    @functools.cached_property
+    def data(self):
+        return json.loads(self.text)
 
     def __repr__(self):
         return f"{self.name} {self.id} {str(self.data)[:200]}"

@@ -528,7 +528,7 @@ class Visitors(Case):
         return path
 
     def test_ten_visitors_and_one_that_does_not_read(self):
-        log = self.big_log(30, 12000, 10**8)
+        log = self.big_log(30, 5000, 10**8)
         process = self.evpipe(harness.copies(PIPELINE, log=log, clock="now", pace="realtime, loop: true", more=""))
         page = self.page_of(process)
         self.wait_program(page)

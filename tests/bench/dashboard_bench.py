@@ -1,9 +1,10 @@
 """Rows of scripts/bench on the sink dashboard: ten visitors at ten censuses a second of 300 bands, and a day of those.
 
-By itself, with the release build of scripts/bench (or any other): dashboard_bench.py BUILD [page|day]"""
+By itself, with the release build of scripts/bench (or any other): dashboard_bench.py BUILD [first_band|page|day]"""
 import os
 import pathlib
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import types
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "reference")]
+import browser  # noqa: E402
 import eventlog_writer as writer  # noqa: E402
 import page_client  # noqa: E402
 
@@ -164,6 +166,35 @@ def day(bench):
     fifo.unlink()
 
 
+def first_band(bench):
+    """From the start of scripts/demo, which is built, to the first band in a browser that is open already; the recording."""
+    if not browser.find():
+        bench.table.add("first_band", "skipped", note="chromium is not there")
+        return
+    seconds = []
+    for _ in range(3):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with browser.Browser() as window:
+            page = window.open("about:blank")
+            begin = time.monotonic()
+            demo = subprocess.Popen([TESTS.parent / "scripts" / "demo", "--recording", "--seconds", "60", "--port", str(port)], stdout=subprocess.PIPE, text=True,
+                                    stderr=subprocess.DEVNULL, env={**os.environ, "BUILD": str(bench.build), "SKIP_SETUP": "1"})
+            try:
+                while "http://" not in (line := demo.stdout.readline()):
+                    if not line:
+                        raise RuntimeError("scripts/demo said no address")
+                page.go(f"http://127.0.0.1:{port}/")
+                page.wait("window.evpipe && evpipe.view.census && evpipe.view.census.bands.length > 0 && evpipe.view.redraws > 0", 30)
+                seconds.append(time.monotonic() - begin)
+            finally:
+                demo.terminate()
+                demo.wait()
+    middle = sorted(seconds)[1]
+    bench.table.add("demo: start to first band in the browser, s", f"{middle:.2f}", f"{min(seconds):.2f} .. {max(seconds):.2f}", "< 3", "met" if max(seconds) < 3 else "missed")
+
+
 def main():
     """Alone: without the table of scripts/bench."""
     def add(name, value, between="", goal="", word="", note=""):
@@ -171,8 +202,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="evpipe-bench-") as folder:
         bench = types.SimpleNamespace(folder=folder, build=pathlib.Path(sys.argv[1]).resolve(), options=types.SimpleNamespace(quick="--quick" in sys.argv),
                                       table=types.SimpleNamespace(add=add))
-        for row in (page, day):
-            if row.__name__ in sys.argv[2:] or not {"page", "day"} & set(sys.argv[2:]):
+        for row in (first_band, page, day):
+            if row.__name__ in sys.argv[2:] or not {"first_band", "page", "day"} & set(sys.argv[2:]):
                 row(bench)
 
 

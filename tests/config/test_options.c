@@ -179,9 +179,10 @@ static const struct wrong wrongs[] = {
   {"secret: {file: /dev/zero}",
     {"1:16: error: sink 'it': the file of 'secret' can not be read: it is larger than 64 KiB\n"}},
   {"secret: {file: /tmp}", {"1:16: error: sink 'it': the file of 'secret' can not be read: Is a directory\n"}},
-  {"txet: a\nnothing-like-this: 1\nnumber: x", {"1:1: error: sink 'it': unknown option 'txet'; did you mean 'text'?\n",
-                                                 "2:1: error: sink 'it': unknown option 'nothing-like-this'; there are ",
-                                                 "3:9: error: sink 'it': 'number' must be a whole number\n"}},
+  {"txet: a\nnothing-like-this: 1\nnumber: x",
+    {"1:1: error: sink 'it': unknown option 'txet'; did you mean 'text'?\n",
+      "2:1: error: sink 'it': unknown option 'nothing-like-this'; there are ",
+      "3:9: error: sink 'it': 'number' must be a whole number\n"}},
   {"[a]", {"1:1: error: sink 'it': here must stand keys and values\n"}},
 };
 

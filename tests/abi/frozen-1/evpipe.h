@@ -214,6 +214,8 @@ void evp_stream_unref(const struct evp_stream *); /* [any] */
 uint64_t evp_stream_id(const struct evp_stream *); /* [any] unique over restarts of evpipe: start time and counter */
 const char *evp_stream_source(const struct evp_stream *); /* [any] name of the source node */
 const char *evp_stream_label(const struct evp_stream *, const char *key); /* [any] NULL if there is none */
+/* [any] All labels; they live as long as the stream. */
+const struct evp_label *evp_stream_labels(const struct evp_stream *, size_t *n);
 int64_t evp_stream_begin_time(const struct evp_stream *); /* [any] Unix ns at which evpipe got the first byte */
 bool evp_stream_live(const struct evp_stream *); /* [any] false: replayed from a file, time is not now */
 /* Facts, learnt from the stream, each once: NULL or 0 until then. [any] */

@@ -7,10 +7,9 @@
 static struct evp_buf made(size_t size)
 {
   struct evp_buf text = {0};
-  for (size_t i = 0; i < size; i++) {
-    uint8_t byte = (uint8_t)(i * i >> 3);
-    ck_assert(evp_buf_append(&text, &byte, 1));
-  }
+  ck_assert(evp_buf_grow(&text, size));
+  for (size_t i = 0; i < size; i++) text.data[i] = (uint8_t)(i * i >> 3);
+  text.size = size;
   return text;
 }
 
@@ -58,7 +57,7 @@ START_TEST(damage_is_refused)
   struct evp_buf packed = made(5000), text = {0};
   ck_assert(gzip_replace(&packed));
   ck_assert(!gzip_unpack(packed.data, packed.size, 4999, &text));
-  for (size_t size = 0; size < packed.size; size++) ck_assert(!gzip_unpack(packed.data, size, 1 << 20, &text));
+  for (size_t size = 0; size < packed.size; size += 1 + size / 20) ck_assert(!gzip_unpack(packed.data, size, 1 << 20, &text));
   for (size_t at = 10; at < packed.size; at += 7) {
     packed.data[at] ^= 1;
     ck_assert(!gzip_unpack(packed.data, packed.size, 1 << 20, &text));

@@ -387,9 +387,9 @@ class Hardening(HttpCase):
         for connection in connections:
             with contextlib.suppress(OSError):
                 answers.append(connection.recv(1000)[:12])
-        # Those of the first that had to wait for longer than 10 s are closed, and make room for others.
+        # Those of the first that had to wait for longer than 10 s are closed, and make room for others: on a slow machine many.
         self.assertGreater(answers.count(b"HTTP/1.1 200"), 0)
-        self.assertGreater(answers.count(b"HTTP/1.1 503"), 500)
+        self.assertGreater(answers.count(b"HTTP/1.1 503"), 100)
         self.assertGreater(answers.count(b"HTTP/1.1 200") + answers.count(b"HTTP/1.1 503"), 900)
         # These are idle now: who comes takes the place of one of them.
         self.assertEqual(self.request("/livez")[0], 200)

@@ -54,6 +54,7 @@ struct http_server {
   int fd; /* an epoll fd: the daemon's own, the timer, the sockets that listen, readers that may hang up */
   int timer;
   bool woken; /* a turn is due at once */
+  bool stopping; /* the owner has ended: no handler is called any more */
   char address[ADDRESS_HOST_MAX + 32];
   struct http_connection *connections;
   unsigned n_connections, max_connections;

@@ -123,14 +123,15 @@ static bool take_body(struct http_request *request, const char *data, size_t siz
   return size <= request->route->max_body - request->body.size && text_put(&request->body, data, size);
 }
 
-enum MHD_Result http_request_go_on(void *server, struct MHD_Connection *connection, const char *url, const char *method,
+enum MHD_Result http_request_go_on(void *owner, struct MHD_Connection *connection, const char *url, const char *method,
   const char *version, const char *data, size_t *size, void **context)
 {
+  const struct http_server *server = owner;
   struct http_request *request = *context;
-  (void)server;
   (void)url;
   (void)version;
   if (!request || !http_connection_of(connection)) return MHD_NO; /* no memory */
+  if (server->stopping && !request->answered) return MHD_NO;
   if (!request->begun) {
     request->begun = true;
     begin(request, method);
@@ -142,7 +143,7 @@ enum MHD_Result http_request_go_on(void *server, struct MHD_Connection *connecti
     return MHD_YES;
   }
   if (request->answered) return MHD_YES;
-  request->route->handler(request->server->owner, request);
+  request->route->handler(server->owner, request);
   if (!request->answered) http_answer_text(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "no answer could be made");
   return request->answered ? MHD_YES : MHD_NO;
 }

@@ -259,6 +259,7 @@ unsigned http_server_connections(const struct http_server *server)
 void http_server_stop(struct http_server *server)
 {
   if (!server) return;
+  server->stopping = true;
   tcp_listen_close(&server->sockets);
   if (server->daemon) {
     http_channels_stop(server);

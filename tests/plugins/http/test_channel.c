@@ -27,7 +27,16 @@ static void join(void *owner, struct http_request *request)
   http_channel_join(channel, request, ++hellos, "hello", "{\"seq\":0}", 9);
 }
 
-static const struct http_route routes[] = {{"GET", "/live", join, 0, 0}, {"GET", "/livez", http_livez, 0, 0}};
+/* As an owner does that makes a channel when the first one comes. */
+static void join_new(void *owner, struct http_request *request)
+{
+  (void)owner;
+  hellos++;
+  http_channel_join(http_channel_new(server, READERS, BACKLOG), request, 1, NULL, NULL, 0);
+}
+
+static const struct http_route routes[] = {
+  {"GET", "/live", join, 0, 0}, {"GET", "/new", join_new, 0, 0}, {"GET", "/livez", http_livez, 0, 0}};
 
 bool evp_statistics(struct evp_ctx *ctx, size_t index, struct evp_node_statistics *read)
 {
@@ -41,7 +50,7 @@ static void set_up(void)
 {
   static const struct http_options options = {.listen = "127.0.0.1:0", .max_connections = 16};
   host = sink_host_new(NULL, "");
-  server = http_server_start(sink_host_ctx(host), &options, routes, 2, NULL);
+  server = http_server_start(sink_host_ctx(host), &options, routes, 3, NULL);
   ck_assert_ptr_nonnull(server);
   channel = http_channel_new(server, READERS, BACKLOG);
   ck_assert_ptr_nonnull(channel);
@@ -63,7 +72,8 @@ struct client {
   char text[1 << 20];
 };
 
-static struct client *client_new(const char *request, int receive_buffer)
+/* It says `text`, and waits. */
+static struct client *connected(const char *text, int receive_buffer)
 {
   struct client *client = calloc(1, sizeof *client);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -71,10 +81,15 @@ static struct client *client_new(const char *request, int receive_buffer)
   client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (receive_buffer) setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   ck_assert_int_eq(connect(client->fd, (struct sockaddr *)&address, sizeof address), 0);
-  char text[256];
-  int size = snprintf(text, sizeof text, "%s HTTP/1.0\r\nHost: localhost\r\n\r\n", request); /* 1.0: no chunks */
-  ck_assert_int_eq(send(client->fd, text, (size_t)size, 0), size);
+  ck_assert_int_eq(send(client->fd, text, strlen(text), 0), (ssize_t)strlen(text));
   return client;
+}
+
+static struct client *client_new(const char *request, int receive_buffer)
+{
+  char text[256];
+  snprintf(text, sizeof text, "%s HTTP/1.0\r\nHost: localhost\r\n\r\n", request); /* 1.0: no chunks */
+  return connected(text, receive_buffer);
 }
 
 static void client_free(struct client *client)
@@ -258,6 +273,20 @@ START_TEST(a_server_stops_with_readers)
 }
 END_TEST
 
+/* The owner has ended: no handler of its is called, and no reader joins, which libmicrohttpd would not bear. */
+START_TEST(a_request_that_comes_with_the_end_is_not_answered)
+{
+  struct client *late = connected("GET /new HT", 0);
+  turns();
+  ck_assert_uint_eq(http_server_connections(server), 1);
+  ck_assert_int_eq(send(late->fd, "TP/1.0\r\nHost: localhost\r\n\r\n", 27, 0), 27);
+  http_server_stop(server);
+  server = NULL;
+  ck_assert_uint_eq(hellos, 0);
+  client_free(late);
+}
+END_TEST
+
 START_TEST(head_has_no_stream)
 {
   struct client *client = client_new("HEAD /live", 0);
@@ -284,6 +313,7 @@ int main(void)
   tcase_add_test(tests, readers_are_bounded_and_who_leaves_makes_room_at_once);
   tcase_add_test(tests, the_end_of_a_channel_is_the_end_of_its_streams);
   tcase_add_test(tests, a_server_stops_with_readers);
+  tcase_add_test(tests, a_request_that_comes_with_the_end_is_not_answered);
   tcase_add_test(tests, head_has_no_stream);
   return check_main("channel", tests);
 }

@@ -84,7 +84,7 @@ static bool is_too_large(const struct http_request *request)
   return length && strtoull(length, NULL, 10) > request->route->max_body;
 }
 
-/* The headers are there. Does it go on? Else it was answered. */
+/* The headers are there. Does it go on? Else it was answered, or there was no memory for that. */
 static bool begin(struct http_request *request, const char *method)
 {
   request->head = !strcmp(method, "HEAD");
@@ -101,7 +101,9 @@ static bool begin(struct http_request *request, const char *method)
     answer_no_route(request);
   else if (is_too_large(request))
     http_answer_text(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
-  return !request->answered;
+  else
+    return true;
+  return false;
 }
 
 /* ----------------------------------------------------------------------------------------------- libmicrohttpd's callbacks */
@@ -134,8 +136,7 @@ enum MHD_Result http_request_go_on(void *owner, struct MHD_Connection *connectio
   if (server->stopping && !request->answered) return MHD_NO;
   if (!request->begun) {
     request->begun = true;
-    begin(request, method);
-    return MHD_YES;
+    return begin(request, method) || request->answered ? MHD_YES : MHD_NO; /* what was not refused is not let in */
   }
   if (*size) { /* of chunks it is only known now that they are too many: the connection is closed */
     if (!request->answered && !take_body(request, data, *size)) return MHD_NO;

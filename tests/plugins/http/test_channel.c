@@ -4,7 +4,9 @@
 #include "monotonic.h"
 #include "sink_host.h"
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -37,6 +39,16 @@ static void join_new(void *owner, struct http_request *request)
 
 static const struct http_route routes[] = {
   {"GET", "/live", join, 0, 0}, {"GET", "/new", join_new, 0, 0}, {"GET", "/livez", http_livez, 0, 0}};
+
+/* Before the library's own, so that an answer can fail as it does without memory. */
+static bool no_answers;
+
+enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
+{
+  enum MHD_Result (*queue)(struct MHD_Connection *, unsigned, struct MHD_Response *);
+  *(void **)&queue = dlsym(RTLD_NEXT, "MHD_queue_response");
+  return no_answers ? MHD_NO : queue(connection, status, response);
+}
 
 bool evp_statistics(struct evp_ctx *ctx, size_t index, struct evp_node_statistics *read)
 {
@@ -287,6 +299,26 @@ START_TEST(a_request_that_comes_with_the_end_is_not_answered)
 }
 END_TEST
 
+START_TEST(who_can_not_be_refused_is_not_let_in)
+{
+  static const char *const refused[] = {"GET /live HTTP/1.0\r\nHost: a.stranger\r\n\r\n",
+    "GET /nothing HTTP/1.0\r\n\r\n", "GET /live HTTP/1.0\r\nContent-Length: 5\r\n\r\n12345"};
+  no_answers = true;
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    struct client *client = connected(refused[i], 0);
+    for (uint64_t begin = monotonic(); !client->closed && monotonic() - begin < 10 * SECONDS;) {
+      turn(5);
+      client_read(client);
+    }
+    ck_assert(client->closed);
+    ck_assert_uint_eq(client->size, 0);
+    client_free(client);
+  }
+  no_answers = false;
+  ck_assert_uint_eq(hellos, 0);
+}
+END_TEST
+
 START_TEST(head_has_no_stream)
 {
   struct client *client = client_new("HEAD /live", 0);
@@ -314,6 +346,7 @@ int main(void)
   tcase_add_test(tests, the_end_of_a_channel_is_the_end_of_its_streams);
   tcase_add_test(tests, a_server_stops_with_readers);
   tcase_add_test(tests, a_request_that_comes_with_the_end_is_not_answered);
+  tcase_add_test(tests, who_can_not_be_refused_is_not_let_in);
   tcase_add_test(tests, head_has_no_stream);
   return check_main("channel", tests);
 }

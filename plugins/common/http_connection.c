@@ -73,6 +73,15 @@ static void admit(struct http_server *server, int fd, const struct sockaddr_stor
   MHD_add_connection(server->daemon, fd, (const struct sockaddr *)address, size);
 }
 
+/* Files may be free again at the next look; until then it would be told in vain, again and again, that somebody waits. */
+static void let_wait(struct http_server *server, int error)
+{
+  uint64_t unsaid;
+  http_server_listen(server, false);
+  if (complaint_is_due(&server->unaccepted, strerror(error), &unsaid))
+    evp_warn(server->ctx, "can not accept connections, which wait: %s", strerror(error));
+}
+
 void http_connection_accept(struct http_server *server, int listening)
 {
   for (int i = 0; i < ACCEPTS; i++) {
@@ -80,11 +89,12 @@ void http_connection_accept(struct http_server *server, int listening)
     socklen_t size = sizeof address;
     int fd = accept4(listening, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
+      complaint_over(&server->unaccepted);
       admit(server, fd, &address, size);
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    if (errno != EAGAIN) evp_warn(server->ctx, "can not accept a connection: %s", strerror(errno));
+    if (errno != EAGAIN) let_wait(server, errno);
     break;
   }
   say_refused(server);
@@ -139,6 +149,7 @@ void http_connection_notify(
 
 void http_connection_look(struct http_server *server, uint64_t now)
 {
+  if (server->deaf) http_server_listen(server, true);
   for (struct http_connection *each = server->connections; each; each = each->next)
     if (!each->cut && now - each->since > LIMITS[each->phase]) cut(each);
   if (server->n_connections < server->max_connections && complaint_over(&server->full)) server->refused = 0;

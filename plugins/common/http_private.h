@@ -54,13 +54,14 @@ struct http_server {
   int fd; /* an epoll fd: the daemon's own, the timer, the sockets that listen, readers that may hang up */
   int timer;
   bool woken; /* a turn is due at once */
+  bool deaf; /* no files are left: who wants to connect waits until the next look at what takes too long */
   bool stopping; /* the owner has ended: no handler is called any more */
   char address[ADDRESS_HOST_MAX + 32];
   struct http_connection *connections;
   unsigned n_connections, max_connections;
   uint64_t looked; /* monotonic: at what takes too long */
   uint64_t refused; /* connections, since it was last said */
-  struct complaint full, stranger, denied;
+  struct complaint full, unaccepted, stranger, denied;
   struct http_channel *channels;
   struct http_reader *leavers; /* readers of channels that are gone */
 };
@@ -85,6 +86,7 @@ struct http_request {
 
 /* http_server.c: a turn is due though no socket says so. */
 void http_server_wake(struct http_server *);
+void http_server_listen(struct http_server *, bool on); /* or let those wait who want to connect */
 
 /* http_connection.c */
 void http_connection_accept(struct http_server *, int listening);

@@ -123,6 +123,15 @@ static bool start_watching(struct http_server *server)
   return ok;
 }
 
+void http_server_listen(struct http_server *server, bool on)
+{
+  for (size_t i = 0; i < server->sockets.n; i++) {
+    struct epoll_event event = {.events = on ? EPOLLIN : 0, .data.u64 = FROM_SOCKETS + i};
+    epoll_ctl(server->fd, EPOLL_CTL_MOD, server->sockets.fds[i], &event);
+  }
+  server->deaf = !on;
+}
+
 static bool open_sockets(struct http_server *server, const struct http_options *options)
 {
   struct tcp_address *address = &server->guard.address;
@@ -189,7 +198,7 @@ void http_server_wake(struct http_server *server)
 static void set_timer(struct http_server *server)
 {
   MHD_UNSIGNED_LONG_LONG timeout;
-  uint64_t wait = server->n_connections ? LOOK_INTERVAL : 0; /* 0: never */
+  uint64_t wait = server->n_connections || server->deaf ? LOOK_INTERVAL : 0; /* 0: never */
   if (MHD_get_timeout(server->daemon, &timeout) == MHD_YES && timeout < LOOK_INTERVAL / 1000000)
     wait = timeout ? timeout * 1000000 : 1;
   server->woken = false;

@@ -6,6 +6,7 @@ import http.client
 import os
 import random
 import re
+import resource
 import shutil
 import socket
 import ssl
@@ -398,6 +399,22 @@ class Hardening(HttpCase):
         for connection in connections:
             connection.close()
         harness.wait_for("its files to be closed", lambda: self.open_files(process) <= before + 1)
+        self.end(process)
+
+    def test_who_comes_when_no_files_are_left_waits(self):
+        """Without a busy loop: each round of it would have tried to say so."""
+        process = self.server()
+        limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (self.open_files(process) + 2, limits[1]))
+        connections = [self.connect() for _ in range(10)]
+        self.wait_err(process, r"can not accept connections, which wait: Too many open files")
+        last = connections[-1]
+        last.sendall(self.get("/livez"))
+        connections.pop(0).close()  # makes room for one of the others only
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+        self.assertIn(b" 200 ", last.recv(1000))
+        self.assertEqual(process.err().count("can not accept"), 1)
+        self.assertNotIn("left out", process.err())
         self.end(process)
 
     def test_who_does_not_read_the_answer_is_in_nobodys_way(self):

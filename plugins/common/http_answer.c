@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { COMPRESS_FROM = 1024, UNPACKED_MAX = 64 << 20 };
+enum { COMPRESS_FROM = 1024, UNPACKED_MAX = 64 << 20, UNSENT_MAX = 64 << 20, UNSENT_SMALL = 64 << 10 };
 
 /* -------------------------------------------------------------------------------------------------------------- weights */
 
@@ -62,13 +62,17 @@ static struct MHD_Response *response_of(struct evp_buf *body)
   return response;
 }
 
-static struct MHD_Response *owned_response(struct http_request *request, struct evp_buf *body)
+static bool pack(const struct http_request *request, struct evp_buf *body)
 {
-  bool worth_it = body->size >= COMPRESS_FROM;
-  bool compressed = worth_it && wants_gzip(request) && gzip_replace(body);
+  return body->size >= COMPRESS_FROM && wants_gzip(request) && gzip_replace(body);
+}
+
+/* The body as it is sent; `size` is what it was before it was packed. */
+static struct MHD_Response *owned_response(struct evp_buf *body, size_t size, bool packed)
+{
   struct MHD_Response *response = response_of(body);
-  if (response && compressed) MHD_add_response_header(response, "Content-Encoding", "gzip");
-  if (response && worth_it) MHD_add_response_header(response, "Vary", "Accept-Encoding");
+  if (response && packed) MHD_add_response_header(response, "Content-Encoding", "gzip");
+  if (response && size >= COMPRESS_FROM) MHD_add_response_header(response, "Vary", "Accept-Encoding");
   return response;
 }
 
@@ -121,6 +125,29 @@ void http_answer_queue(struct http_request *request, unsigned status, struct MHD
   if (request->answered) http_connection_phase(request->connection, HTTP_ANSWERING);
 }
 
+/* What many ask for and nobody reads must not take more and more memory. What is small always has room, and one answer alone,
+   however large. */
+static bool has_room(struct http_request *request, size_t size)
+{
+  struct http_server *server = request->server;
+  if (size < UNSENT_SMALL) return true;
+  if (server->unsent && (server->unsent >= UNSENT_MAX || size > UNSENT_MAX - server->unsent)) return false;
+  request->unsent = size;
+  server->unsent += size;
+  return true;
+}
+
+static void put_off(struct http_request *request)
+{
+  static const char TEXT[] = "too much is being read by others\n";
+  http_answer(request, &(struct http_answer){.status = MHD_HTTP_SERVICE_UNAVAILABLE,
+                         .type = "text/plain; charset=utf-8",
+                         .data = TEXT,
+                         .size = sizeof TEXT - 1,
+                         .headers = &(struct http_header){"Retry-After", "1"},
+                         .n_headers = 1});
+}
+
 void http_answer(struct http_request *request, const struct http_answer *answer)
 {
   unsigned status = answer->status ? answer->status : MHD_HTTP_OK;
@@ -131,7 +158,14 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
     if (answer->body) text_free(answer->body);
     response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
   } else if (answer->body) {
-    response = owned_response(request, answer->body);
+    size_t size = answer->body->size;
+    bool packed = pack(request, answer->body);
+    if (!has_room(request, answer->body->size)) {
+      text_free(answer->body);
+      put_off(request);
+      return;
+    }
+    response = owned_response(answer->body, size, packed);
   } else {
     response = constant_response(request, answer);
   }

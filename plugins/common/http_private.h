@@ -63,6 +63,7 @@ struct http_server {
   uint64_t refused; /* connections, since it was last said */
   struct complaint full, unaccepted, stranger, denied;
   struct http_channel *channels;
+  size_t unsent; /* bytes of answers that clients have not read to their end */
   struct http_reader *leavers; /* readers of channels that are gone */
 };
 
@@ -78,6 +79,7 @@ struct http_request {
   bool head, begun, answered, authorised, has_body;
   const struct http_route *route;
   struct evp_buf body;
+  size_t unsent; /* of the answer, as the server counts it */
   char *path;
   size_t n_parameters;
   struct http_parameter parameters[HTTP_PARAMETERS];

@@ -157,6 +157,7 @@ void http_request_done(
   (void)how;
   http_connection_phase(connection, HTTP_IDLE);
   if (!request) return;
+  request->server->unsent -= request->unsent;
   text_free(&request->body);
   free(request);
   *context = NULL;

@@ -1,4 +1,5 @@
-/* Server-sent events: a server, its readers and the test in one thread, over real sockets. */
+/* Server-sent events, answers that nobody reads, and what comes at a bad moment: a server, its clients and the test in one
+   thread, over real sockets. */
 #include "check_main.h"
 #include "http_channel.h"
 #include "monotonic.h"
@@ -15,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READERS = 3, BACKLOG = 64 * 1024 };
+enum { READERS = 3, BACKLOG = 64 * 1024, LARGE = 20 << 20 };
 static const uint64_t SECONDS = 1000000000;
 
 static struct sink_host *host;
@@ -37,8 +38,18 @@ static void join_new(void *owner, struct http_request *request)
   http_channel_join(http_channel_new(server, READERS, BACKLOG), request, 1, NULL, NULL, 0);
 }
 
-static const struct http_route routes[] = {
-  {"GET", "/live", join, 0, 0}, {"GET", "/new", join_new, 0, 0}, {"GET", "/livez", http_livez, 0, 0}};
+static void answer_large(void *owner, struct http_request *request)
+{
+  struct evp_buf body = {0};
+  (void)owner;
+  ck_assert(evp_buf_grow(&body, LARGE));
+  memset(body.data, 'x', LARGE);
+  body.size = LARGE;
+  http_answer(request, &(struct http_answer){.type = "text/plain", .body = &body});
+}
+
+static const struct http_route routes[] = {{"GET", "/large", answer_large, 0, 0}, {"GET", "/live", join, 0, 0},
+  {"GET", "/new", join_new, 0, 0}, {"GET", "/livez", http_livez, 0, 0}};
 
 /* Before the library's own, so that an answer can fail as it does without memory. */
 static bool no_answers;
@@ -62,7 +73,7 @@ static void set_up(void)
 {
   static const struct http_options options = {.listen = "127.0.0.1:0", .max_connections = 16};
   host = sink_host_new(NULL, "");
-  server = http_server_start(sink_host_ctx(host), &options, routes, 3, NULL);
+  server = http_server_start(sink_host_ctx(host), &options, routes, sizeof routes / sizeof *routes, NULL);
   ck_assert_ptr_nonnull(server);
   channel = http_channel_new(server, READERS, BACKLOG);
   ck_assert_ptr_nonnull(channel);
@@ -319,6 +330,31 @@ START_TEST(who_can_not_be_refused_is_not_let_in)
 }
 END_TEST
 
+/* Three times 20 MiB; who asks for more is put off, until one of them has left. What is small has room. */
+START_TEST(answers_that_nobody_reads_are_bounded)
+{
+  struct client *clients[3];
+  for (int i = 0; i < 3; i++) {
+    clients[i] = client_new("GET /large", 4096);
+    ck_assert(got(clients[i], " 200 ", 10 * SECONDS));
+  }
+  struct client *more = client_new("GET /large", 0), *small = client_new("GET /livez", 0);
+  ck_assert(got(more, " 503 ", 10 * SECONDS));
+  ck_assert(got(more, "Retry-After: 1\r\n", 10 * SECONDS));
+  ck_assert(got(small, " 200 ", 10 * SECONDS));
+  client_free(more);
+  client_free(small);
+  client_free(clients[0]);
+  for (uint64_t begin = monotonic(); http_server_connections(server) > 2 && monotonic() - begin < 10 * SECONDS;)
+    turn(5);
+  more = client_new("GET /large", 4096);
+  ck_assert(got(more, " 200 ", 10 * SECONDS));
+  client_free(more);
+  client_free(clients[1]);
+  client_free(clients[2]);
+}
+END_TEST
+
 START_TEST(head_has_no_stream)
 {
   struct client *client = client_new("HEAD /live", 0);
@@ -347,6 +383,7 @@ int main(void)
   tcase_add_test(tests, a_server_stops_with_readers);
   tcase_add_test(tests, a_request_that_comes_with_the_end_is_not_answered);
   tcase_add_test(tests, who_can_not_be_refused_is_not_let_in);
+  tcase_add_test(tests, answers_that_nobody_reads_are_bounded);
   tcase_add_test(tests, head_has_no_stream);
   return check_main("channel", tests);
 }

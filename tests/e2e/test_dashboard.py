@@ -458,6 +458,20 @@ class Pushes(Case):
         self.assertEqual(histories[0], histories[2])
         self.end(process)
 
+    def test_programs_that_can_not_be_told_apart(self):
+        """Are said to be so, once: what the page shows of them is no program's."""
+        for name in ("one", "two", "three"):
+            self.replay(harness.OWN_LOG, "--end", "hold", name=name)
+        process = self.evpipe(f"""
+            sources: {{apps: {{plugin: socket, each: "{self.folder}/*.sock", unix: "{{each}}"}}}}
+            filters: {{heap: {{plugin: heap, from: apps}}}}
+            sinks: {{page: {{plugin: dashboard, from: heap, listen: "127.0.0.1:0"}}}}
+        """)
+        page = self.page_of(process)
+        harness.wait_for("three streams", lambda: [program["runs"] for program in page.programs()] == [3])
+        self.assertEqual(len(re.findall(r"warning page .*two streams of 'apps' with the same labels are open at once", process.err())), 1)
+        self.end(process)
+
     def test_health_is_pushed(self):
         process, page = self.look(harness.OWN_LOG)
         live = self.visitor(page)

@@ -22,6 +22,17 @@ static void say_full(struct dashboard *dashboard, const struct evp_stream *strea
     (long long)dashboard->max_programs, evp_stream_source(stream));
 }
 
+/* Their samples lie side by side in one history, as if one program had said both. */
+static void say_mixed(struct dashboard *dashboard, const struct evp_stream *stream)
+{
+  if (dashboard->told_mixed) return;
+  dashboard->told_mixed = true;
+  evp_warn(dashboard->ctx,
+    "two streams of '%s' with the same labels are open at once, and are shown as one program; give them different "
+    "`labels`",
+    evp_stream_source(stream));
+}
+
 static enum evp_status dashboard_stream_begin(void *self, const struct evp_stream *stream)
 {
   struct dashboard *dashboard = self;
@@ -31,6 +42,7 @@ static enum evp_status dashboard_stream_begin(void *self, const struct evp_strea
     program_learn(run->program, stream);
   else
     say_full(dashboard, stream);
+  if (run->next) say_mixed(dashboard, stream);
   return EVP_OK;
 }
 

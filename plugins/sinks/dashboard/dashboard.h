@@ -22,7 +22,7 @@ struct dashboard {
   unsigned ticks;
   uint64_t told_changes; /* programs.changes as visitors know it */
   unsigned families; /* set of enum family, of all runs */
-  bool told_full; /* max_programs was said */
+  bool told_full, told_mixed; /* that was said: max_programs, streams that are not told apart */
 };
 
 extern const struct http_route dashboard_routes[];

@@ -300,6 +300,27 @@ class Recording(PageCase):
         page.click("#all-at-once")
         page.wait(f"document.getElementById('bands-readout').textContent === {last!r}")
 
+    def test_a_recording_without_censuses(self):
+        """Nothing comes any more: neither is it "not yet", nor is the source away. Of a day that is not today one is told the day."""
+        self.look(harness.DATA / "par-966-N3-qg.eventlog")
+        page = self.visit("evpipe.view.heap.time.length > 0 && !evpipe.page.program.live")
+        self.assertRegex(page.text("#bands-empty"), r"No census\. Run the program with \+RTS -l -hT")
+        self.assertEqual(page.text("#state"), "cut off")
+        self.assertRegex(page.text("#facts"), r"20\d\d-\d\d-\d\d$")
+        page.wait("/source · read/.test(document.getElementById('health-rows').textContent)")
+        self.assertNotIn("not connected", page.text("#health-rows"))
+        labels = page.value("evpipe.page.bands.chart.plot.axes[0]._values")
+        self.assertTrue(all(not label or re.fullmatch(r"\d\d:\d\d:\d\d\.\d+", label) for label in labels) and any(labels), labels)
+
+    def test_what_is_grey(self):
+        self.look()
+        page = self.visit()
+        page.value("evpipe.page.setTop(5)")
+        page.wait(f"{LOADED} && evpipe.view.census.bands.length === 5")
+        self.assertRegex(page.text("#bands-foot"), r"^5 of \d+ bands; grey: all others, [\d.]+ [KMG]?i?B$")
+        page.value("evpipe.page.setTop(500)")
+        page.wait("/^(\\d+) of \\1 bands$/.test(document.getElementById('bands-foot').textContent)")
+
     def test_hover_tells_of_one_band(self):
         self.look()
         page = self.visit()
@@ -513,7 +534,7 @@ class Live(PageCase):
         before = self.view(page)
         self.program.kill()
         page.wait("document.getElementById('state').dataset.state !== 'live'")
-        self.assertIn("ended", page.text("#state"))
+        self.assertIn("cut off", page.text("#state"))
         self.program.path.unlink(missing_ok=True)
         self.program = self.replay(harness.OWN_LOG, "--pace", "realtime", "--now", "--end", "hold", name="replay")
         page.wait("document.getElementById('state').dataset.state === 'live'")
@@ -529,7 +550,7 @@ class Live(PageCase):
         page = self.visit()
         pinned = page.value("(() => { const band = evpipe.view.census.bands.at(-1); evpipe.page.pin(band, true); return band.name; })()")
         process.kill()
-        page.wait("document.documentElement.dataset.connection === 'lost' && /does not answer/.test(document.getElementById('notice').textContent)")
+        page.wait("document.documentElement.dataset.connection === 'lost' && /has not answered/.test(document.getElementById('notice').textContent)")
         self.assertGreater(self.view(page)["heap"]["time"], [], "what was drawn stays")
         source = f'plugin: socket, unix: "{self.program.path}", reconnect: {{initial: 20ms, max: 100ms}}, labels: {{service: oddball}}'
         process = self.serve(pipeline(source, port), name="again")

@@ -192,6 +192,6 @@ function timeLabels(plot, times, __, ___, apart) {
     if (dayChanged || apart >= 86400) return `${two(date.getMonth() + 1)}-${two(date.getDate())} ${apart >= 86400 ? "" : clock}`;
     if (apart >= 60) return clock;
     if (apart >= 1) return `${clock}:${two(date.getSeconds())}`;
-    return `${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0").slice(0, apart >= 0.1 ? 1 : apart >= 0.01 ? 2 : 3)}`;
+    return `${clock}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0").slice(0, apart >= 0.1 ? 1 : apart >= 0.01 ? 2 : 3)}`;
   });
 }

@@ -7,7 +7,9 @@ const element = (id) => document.getElementById(id);
 const COLUMNS = ["In", "Out", "Queue", "Lag", "Dropped", "Errors"];
 
 export class HealthPanel {
-  constructor() {
+  /** `isRecording(source)`: what it reads is no running program. */
+  constructor(isRecording) {
+    this.isRecording = isRecording;
     this.before = null;
     this.report = null;
     this.lines = new Map();
@@ -74,7 +76,7 @@ export class HealthPanel {
   }
 
   fill(line, node, earlier, seconds) {
-    setText(line.kind, node.kind + trouble(node));
+    setText(line.kind, node.kind + this.trouble(node));
     setText(line.cells.In, rate(node.in, earlier?.in, seconds));
     setText(line.cells.Out, rate(node.out, earlier?.out, seconds));
     const limit = node.queue_limit, queue = node.queue ?? 0;
@@ -95,6 +97,15 @@ export class HealthPanel {
     line.cells.Errors.classList.toggle("bad", errors > 0);
   }
 
+  trouble(node) {
+    if (node.kind !== "source") return "";
+    const words = [];
+    if (node.connected === 0) words.push(this.isRecording(node.name) ? "read" : "not connected");
+    if (node.clock === "estimated") words.push("clock estimated");
+    if (node.late) words.push(`${format.count(node.late)} late`);
+    return words.length ? " · " + words.join(" · ") : "";
+  }
+
   showProcess(report, before, seconds) {
     const process = report.process ?? {};
     const cpu = before?.process && seconds > 0 ? (process.cpu - before.process.cpu) / seconds : NaN;
@@ -106,15 +117,6 @@ export class HealthPanel {
       report.visitors ? `${report.visitors} looking` : "",
     ].filter(Boolean).join(" · "));
   }
-}
-
-function trouble(node) {
-  if (node.kind !== "source") return "";
-  const words = [];
-  if (node.connected === 0) words.push("not connected");
-  if (node.clock === "estimated") words.push("clock estimated");
-  if (node.late) words.push(`${format.count(node.late)} late`);
-  return words.length ? " · " + words.join(" · ") : "";
 }
 
 /** What comes in or goes out: bytes where bytes are counted, else the items of the signals. */

@@ -61,7 +61,7 @@ class Page {
     this.bands = new BandsPanel(actions);
     this.measures = measures(actions);
     this.log = new LogPanel(actions);
-    this.health = new HealthPanel();
+    this.health = new HealthPanel((source) => this.programs.some((program) => program.source === source && program.recorded));
     this.playback = new Playback(() => this.drawNow());
     this.live = new Live({
       state: (word) => this.connectionIs(word),
@@ -197,7 +197,7 @@ class Page {
       this.announce("Connection to evpipe lost");
     }
     if (word === "open" && this.lostAt === null) this.notice("none", "");
-    if (word === "lost") this.notice("bad", `evpipe does not answer since ${format.clock(this.lostAt / 1000, 0)}: what you see is from then. Trying again…`);
+    if (word === "lost") this.notice("bad", `evpipe has not answered since ${format.clock(this.lostAt / 1000, 0)}: what you see is from then. Trying again…`);
     document.documentElement.dataset.connection = word;
   }
 
@@ -499,19 +499,20 @@ class Page {
     // What is missing shows only when a program has been there for a while: evpipe knows of metrics when they come.
     const nothing = (there, missing, words) => (there ? null : (old && missing) || (waiting ? "Waiting for the program" : words));
     const elsewhere = this.following ? "" : " in this range";
-    const lacksHeap = has("heap") ? "" : "No heap metrics come here: put a filter `heap` into this sink's `from`.";
-    const lacksGc = has("gc") ? "" : "No GC pauses come here: put a filter `gc` into this sink's `from`.";
+    const yet = elsewhere || (program && !program.live ? "" : " yet"); // of a program that has ended nothing more will come
+    const lacksHeap = has("heap") ? "" : "No heap metrics come here: put a filter `heap` into this sink's `from`; if it is there, run the program with +RTS -l.";
+    const lacksGc = has("gc") ? "" : "No GC pauses come here: put a filter `gc` into this sink's `from`; if it is there, run the program with +RTS -l (its class g).";
     const lacksEvents = inputs && !inputs.events ? "No events come here: put the source itself into this sink's `from`." : "";
     const lacksLogs = inputs && !inputs.logs ? "No logs come here: put a filter `logs` into this sink's `from`." : "";
     const empties = {
-      bands: waiting && !view.census.columns.length ? waiting : nothing(view.census.columns.length, lacksHeap, `No census${elsewhere || " yet"}. Run the program with +RTS -l -hT (or -hc, -hi, …) -i1${this.controllable() ? ", or press Census." : "."}`),
-      heap: nothing(view.heap.length, lacksHeap, `No heap sizes${elsewhere || " yet"}: they come with each garbage collection, with +RTS -l (its class g).`),
-      allocation: nothing(view.allocated.length > 1, lacksHeap, `No allocation${elsewhere || " yet"}: it is told with each garbage collection, with +RTS -l (its class g).`),
+      bands: waiting && !view.census.columns.length ? waiting : nothing(view.census.columns.length, lacksHeap, `No census${yet}. Run the program with +RTS -l -hT (or -hc, -hi, …) -i1${this.controllable() ? ", or press Census." : "."}`),
+      heap: nothing(view.heap.length, lacksHeap, `No heap sizes${yet}: they come with each garbage collection, with +RTS -l (its class g).`),
+      allocation: nothing(view.allocated.length > 1, lacksHeap, `No allocation${yet}: it is told with each garbage collection, with +RTS -l (its class g).`),
       pauses: nothing(view.pauses.some((one) => one.columns.length), lacksGc,
-        old && elsewhere === "" ? "No GC pause was seen: has this sink a filter `gc` in its `from`, and the program +RTS -l (class g)?" : `No GC pause${elsewhere || " yet"}.`),
-      events: nothing(view.events.length > 1, lacksEvents, `No events${elsewhere || " yet"}.`),
+        old && elsewhere === "" ? "No GC pause was seen: has this sink a filter `gc` in its `from`, and the program +RTS -l (class g)?" : `No GC pause${yet}.`),
+      events: nothing(view.events.length > 1, lacksEvents, `No events${yet}.`),
       log: this.log.nothingFound ? "Nothing matches the filter." :
-        nothing(element("log").firstChild, lacksLogs, `Nothing was said${elsewhere || " yet"}: traceMarkerIO and traceEventIO of Debug.Trace write here.`),
+        nothing(element("log").firstChild, lacksLogs, `Nothing was said${yet}: traceMarkerIO and traceEventIO of Debug.Trace write here.`),
     };
     for (const [name, words] of Object.entries(empties)) {
       const place = element(name + "-empty");
@@ -616,7 +617,7 @@ function titleOf(program) {
 
 function stateWords(program) {
   if (program.live) return program.recorded ? "replayed" : "live";
-  return { complete: "ended", cut: "ended without its end", damaged: "damaged", open: "ended" }[program.state] ?? program.state ?? "ended";
+  return { complete: "ended", cut: "cut off", damaged: "damaged", open: "ended" }[program.state] ?? program.state ?? "ended";
 }
 
 function factsOf(program) {
@@ -626,6 +627,7 @@ function factsOf(program) {
     program.rts ?? "",
     program.runs > 1 ? `run ${program.runs}` : "",
     program.clock === "estimated" ? "clock estimated" : "",
+    isThere(program.first) && format.day(program.first) !== format.day(Date.now() / 1000) ? format.day(program.first) : "",
   ].filter(Boolean).join(" · ");
 }
 

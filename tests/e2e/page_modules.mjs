@@ -6,6 +6,7 @@ import test from "node:test";
 const load = (name) => import(pathToFileURL(`${process.env.PAGE_MODULES}/${name}`));
 const format = await load("format.js");
 const { Stack, rates } = await load("stack.js");
+const { emptyWords, waitingWords } = await load("empty.js");
 const { Columns, View, keepLarger, keepLargest, keepLast } = await load("view.js");
 const { Slots, mix, slotColour, slotTexture } = await load("palette.js");
 
@@ -144,4 +145,24 @@ test("colours: each band its own, kept while it is shown", () => {
   const looks = new Set(Array.from({ length: 50 }, (_, slot) => slotColour(slot, false) + slotTexture(slot)));
   assert.equal(looks.size, 50);
   assert.equal(mix("#000000", "rgb(200, 100, 50)", 0.5), "rgb(100, 50, 25)");
+});
+
+test("an empty chart says why", () => {
+  const empty = { length: 0 };
+  const view = { heap: empty, allocated: empty, events: empty, pauses: [], census: { columns: empty }, first: 10, last: 60 };
+  const inputs = { events: true, metrics: ["heap", "gc"], logs: false };
+  const screen = { view, program: { live: true }, inputs, had: new Set(), following: true, waiting: null, controllable: true };
+  const words = (more) => emptyWords({ ...screen, ...more });
+  assert.match(words().bands, /^No census yet\. .*or press Census\.$/);
+  assert.match(words({ program: { live: false }, controllable: false }).bands, /^No census\. [^P]*-i1\.$/);
+  assert.match(words({ following: false }).heap, /^No heap sizes in this range:/);
+  assert.match(words().log, /put a filter `logs`/);
+  assert.equal(words({ unmatched: true }).log, "Nothing matches the filter.");
+  assert.equal(words({ said: true }).log, null);
+  assert.match(words({ inputs: { ...inputs, metrics: [] } }).pauses, /put a filter `gc` .* if it is there/);
+  assert.equal(words({ inputs: { ...inputs, metrics: [] }, had: new Set(["gc"]), view: { ...view, last: 15 } }).pauses, "No GC pause yet.");
+  assert.equal(words({ view: { ...view, heap: { length: 1 } } }).heap, null);
+  const nobody = { asking: false, program: null, view, loading: null };
+  assert.match(waitingWords({ ...nobody, sources: [{ name: "app", waits_for: "/tmp/x.sock" }] }), /app \(\/tmp\/x\.sock\) not connected yet/);
+  assert.equal(waitingWords({ ...nobody, program: {}, sources: [] }), null);
 });

@@ -1,17 +1,21 @@
-// The page: what is looked at (program, range, bands), where it comes from (history, then what comes live), and who draws it.
+// The page: what is looked at (program, range, bands), where it comes from (history, then what comes live), and who shows it.
 //
 // The order that makes history and live data fit: the live stream opens and says `hello`; then the history is asked for; what came live
 // meanwhile waits, and of it only what is newer than the history (its `seq`) is appended.
 
 import * as api from "./api.js";
 import { BandsPanel, setText } from "./bands.js";
+import { rangeOf, showControl, showPrograms, showTools } from "./bar.js";
+import { emptyWords, waitingWords } from "./empty.js";
 import * as format from "./format.js";
 import { HealthPanel } from "./health.js";
+import { inspect } from "./inspect.js";
 import { listen } from "./keyboard.js";
 import { Live } from "./live.js";
 import { LogPanel } from "./log.js";
 import { measures } from "./measures.js";
 import { Playback } from "./playback.js";
+import { keyOf, stateWords, titleOf } from "./program.js";
 import * as theme from "./theme.js";
 import { View } from "./view.js";
 
@@ -19,7 +23,6 @@ const element = (id) => document.getElementById(id);
 const DRAW_EVERY = 250; // milliseconds; what the reader does is drawn at once
 const RANK_EVERY = 5000; // how often at most other bands are fetched because some have grown
 const HIDDEN_LONG = 60000; // a page that nobody sees for so long lets its connection go: a browser has six to a host
-const NEW_PROGRAM = 10; // seconds in which nothing need have come yet
 const SHORTEST = 0.01; // of a range, in seconds
 
 class Page {
@@ -436,97 +439,36 @@ class Page {
     setText(element("announcement"), text);
   }
 
-  showPrograms() {
-    const select = element("program");
-    const options = this.programs.map((program) => {
-      const option = document.createElement("option");
-      option.value = String(program.id);
-      option.textContent = `${titleOf(program)} – ${stateWords(program)}`;
-      return option;
-    });
-    if (!options.length) options.push(new Option("no program yet"));
-    const before = [...select.options].map((option) => option.value + option.textContent).join("\n");
-    if (before !== options.map((option) => option.value + option.textContent).join("\n")) select.replaceChildren(...options);
-    select.disabled = !this.programs.length;
-    if (this.program) select.value = String(this.program.id);
-    const badge = element("state");
-    badge.dataset.state = !this.program ? "none" : this.program.live ? "live" : this.program.state === "damaged" || this.program.state === "cut" ? "bad" : "ended";
-    setText(badge, this.program ? stateWords(this.program) : "waiting");
-    setText(element("facts"), this.program ? factsOf(this.program) : "");
-    document.title = this.program ? `${titleOf(this.program)} – evpipe` : "evpipe";
-    this.showControl();
-  }
-
-  showTools() {
-    for (const button of element("ranges").querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", String(this.following && rangeOf(button.dataset.range) === this.range));
-    }
-    element("back").disabled = !this.trail.length;
-    const pause = element("pause");
-    setText(pause, this.following ? "Pause" : "Follow");
-    pause.dataset.held = String(!this.following);
-    pause.title = this.following ? "Hold the charts still (space)" : "Go on with what comes now (space)";
-    if (element("top").value !== String(this.top)) element("top").value = String(this.top);
-  }
-
   controllable() {
     return Boolean(this.program?.controllable && this.program.live);
   }
 
-  showControl() {
-    const { program } = this;
-    const reason = !program ? "No program to control yet."
-      : program.recorded ? "A recording can not be controlled."
-      : !program.controllable ? `Not controllable: its source needs \`controllable: true\`.`
-      : !program.live ? "The program has ended." : "";
-    for (const button of element("control").querySelectorAll("button")) {
-      if (button.dataset.words === undefined) button.dataset.words = button.title;
-      button.setAttribute("aria-disabled", String(Boolean(reason)));
-      button.title = reason || button.dataset.words;
-    }
-    if (this.reason !== reason) setText(element("control-reason"), reason);
-    this.reason = reason;
+  showPrograms() {
+    showPrograms(this.programs, this.program);
+    this.showControl();
   }
 
-  /** Charts without data say why, and what to do. */
+  showTools() {
+    showTools({ range: this.range, following: this.following, trail: this.trail, top: this.top });
+  }
+
+  showControl() {
+    this.reason = showControl(this.program, this.reason);
+  }
+
   showEmpty() {
-    const { view, program, inputs } = this;
-    const waiting = this.waitingWords();
+    const { view, program } = this;
     if (view.heap.length || view.census.columns.length) this.had.add("heap");
     if (view.pauses.length) this.had.add("gc");
-    const has = (name) => !inputs || (inputs.metrics ?? []).includes(name) || this.had.has(name);
-    const old = program && format.isNumber(view.last) && (!program.live || view.last - view.first > NEW_PROGRAM);
-    // What is missing shows only when a program has been there for a while: evpipe knows of metrics when they come.
-    const nothing = (there, missing, words) => (there ? null : (old && missing) || (waiting ? "Waiting for the program" : words));
-    const elsewhere = this.following ? "" : " in this range";
-    const yet = elsewhere || (program && !program.live ? "" : " yet"); // of a program that has ended nothing more will come
-    const lacksHeap = has("heap") ? "" : "No heap metrics come here: put a filter `heap` into this sink's `from`; if it is there, run the program with +RTS -l.";
-    const lacksGc = has("gc") ? "" : "No GC pauses come here: put a filter `gc` into this sink's `from`; if it is there, run the program with +RTS -l (its class g).";
-    const lacksEvents = inputs && !inputs.events ? "No events come here: put the source itself into this sink's `from`." : "";
-    const lacksLogs = inputs && !inputs.logs ? "No logs come here: put a filter `logs` into this sink's `from`." : "";
-    const empties = {
-      bands: waiting && !view.census.columns.length ? waiting : nothing(view.census.columns.length, lacksHeap, `No census${yet}. Run the program with +RTS -l -hT (or -hc, -hi, …) -i1${this.controllable() ? ", or press Census." : "."}`),
-      heap: nothing(view.heap.length, lacksHeap, `No heap sizes${yet}: they come with each garbage collection, with +RTS -l (its class g).`),
-      allocation: nothing(view.allocated.length > 1, lacksHeap, `No allocation${yet}: it is told with each garbage collection, with +RTS -l (its class g).`),
-      pauses: nothing(view.pauses.some((one) => one.columns.length), lacksGc,
-        old && elsewhere === "" ? "No GC pause was seen: has this sink a filter `gc` in its `from`, and the program +RTS -l (class g)?" : `No GC pause${yet}.`),
-      events: nothing(view.events.length > 1, lacksEvents, `No events${yet}.`),
-      log: this.log.nothingFound ? "Nothing matches the filter." :
-        nothing(element("log").firstChild, lacksLogs, `Nothing was said${yet}: traceMarkerIO and traceEventIO of Debug.Trace write here.`),
-    };
-    for (const [name, words] of Object.entries(empties)) {
+    const asking = this.connection === "connecting" && !this.server;
+    const waiting = waitingWords({ asking, program, view, loading: this.loading, sources: this.health.waiting() });
+    const words = emptyWords({ view, program, inputs: this.inputs, had: this.had, following: this.following, waiting, controllable: this.controllable(),
+                               said: element("log").firstChild, unmatched: this.log.nothingFound });
+    for (const [name, text] of Object.entries(words)) {
       const place = element(name + "-empty");
-      place.hidden = words === null;
-      if (words !== null) setText(place, words);
+      place.hidden = text === null;
+      if (text !== null) setText(place, text);
     }
-  }
-
-  waitingWords() {
-    if (this.connection === "connecting" && !this.server) return "Asking evpipe…";
-    if (this.program) return this.loading && !format.isNumber(this.view.last) ? "Fetching the history…" : null;
-    const sources = this.health.waiting().map((node) => (node.waits_for ? `${node.name} (${node.waits_for})` : node.name));
-    return sources.length ? `Waiting for the program: ${sources.join(", ")} not connected yet. Has it been started, with +RTS -l?`
-                          : "Waiting for the program: nothing has come from it yet.";
   }
 
   // ------------------------------------------------------------------------------------------------------------- wiring
@@ -600,64 +542,7 @@ class Page {
   }
 }
 
-function rangeOf(word) {
-  if (word === null || word === undefined) return 300;
-  return word === "all" ? null : Number(word) || 300;
-}
-
-/** Programs are the same over restarts of evpipe if source and labels are. */
-function keyOf(program) {
-  return JSON.stringify([program.source, Object.entries(program.labels ?? {}).sort()]);
-}
-
-function titleOf(program) {
-  const labels = Object.entries(program.labels ?? {}).filter(([name]) => name !== "service").map(([name, value]) => `${name}=${value}`);
-  return [program.service ?? program.source, ...labels].join(" ");
-}
-
-function stateWords(program) {
-  if (program.live) return program.recorded ? "replayed" : "live";
-  return { complete: "ended", cut: "cut off", damaged: "damaged", open: "ended" }[program.state] ?? program.state ?? "ended";
-}
-
-function factsOf(program) {
-  return [
-    program.program && program.program !== program.service ? program.program : "",
-    isThere(program.pid) ? `pid ${program.pid}` : "",
-    program.rts ?? "",
-    program.runs > 1 ? `run ${program.runs}` : "",
-    program.clock === "estimated" ? "clock estimated" : "",
-    isThere(program.first) && format.day(program.first) !== format.day(Date.now() / 1000) ? format.day(program.first) : "",
-  ].filter(Boolean).join(" · ");
-}
-
-function isThere(value) {
-  return value !== null && value !== undefined;
-}
-
 theme.start();
 const page = new Page();
-
-/** For tests and curious people: what is on the screen, as plain arrays. */
-window.evpipe = {
-  get page() {
-    return page;
-  },
-  get view() {
-    const { view } = page;
-    const { census } = view;
-    return {
-      program: page.program?.id ?? null, connection: page.connection, following: page.following, loading: page.loading !== null,
-      from: page.frame.from, to: page.frame.to, step: view.step, first: view.first, last: view.last, redraws: page.redraws, breaks: view.breaks,
-      heap: { time: [...view.heap.time()], size: [...view.heap.cell(0)], live: [...view.heap.cell(1)], blocks: [...view.heap.cell(2)] },
-      allocated: { time: [...view.allocated.time()], bytes: [...view.allocated.cell(0)] },
-      pauses: view.pauses.map(({ generation, columns }) => ({ generation, time: [...columns.time()], longest: [...columns.cell(0)], collections: [...columns.cell(1)], seconds: [...columns.cell(2)] })),
-      events: { time: [...view.events.time()], classes: Object.fromEntries(view.classes.map((name, which) => [name, [...view.events.cell(which)]])) },
-      census: { breakdown: census.breakdown, time: [...census.columns.time()], total: [...census.total()], hidden: census.hidden,
-                bands: census.bands.map((band) => ({ id: band.id, name: band.name, values: [...census.values(band)] })) },
-      logs: view.logs.length,
-    };
-  },
-};
-
+inspect(page);
 page.connect();

@@ -9,6 +9,12 @@ enum { TOKEN_MIN = 8, TOKEN_MAX = 256 };
 
 /* --------------------------------------------------------------------------------------------------------------- check */
 
+static bool is_address(const char *host)
+{
+  struct in6_addr address;
+  return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
 static bool check_listen(const struct http_options *options, struct evp_ctx *ctx)
 {
   struct tcp_address address;
@@ -22,6 +28,18 @@ static bool check_listen(const struct http_options *options, struct evp_ctx *ctx
     "is not an address of this machine alone; say allow_remote: true if others are to see this, and think of basic or "
     "token, and of tls");
   return false;
+}
+
+/* A port in it would never match: only names are compared. */
+static bool check_hosts(const struct evp_strings *hosts, struct evp_ctx *ctx)
+{
+  for (size_t i = 0; i < hosts->n; i++) {
+    const char *host = hosts->items[i];
+    if (*host && !strpbrk(host, "/ ") && (!strchr(host, ':') || is_address(host))) continue;
+    evp_option_error(ctx, "hosts", "'%s' must be a name or an address alone, without a port or http://", host);
+    return false;
+  }
+  return true;
 }
 
 static bool check_token(const char *token, struct evp_ctx *ctx)
@@ -39,7 +57,7 @@ static bool check_basic(const struct http_basic *basic, struct evp_ctx *ctx)
   const char *user = basic->username, *password = basic->password;
   if (!user && !password) return true;
   if (!user || !*user || strchr(user, ':')) {
-    evp_option_error(ctx, "basic.username", "must be a name without a colon");
+    evp_option_error(ctx, "basic.username", user && *user ? "must not have a colon in it" : "must not be empty");
     return false;
   }
   if (password && *password) return true;
@@ -62,6 +80,7 @@ static bool check_tls(const struct tls_options *tls, struct evp_ctx *ctx)
 bool http_options_check(const struct http_options *options, struct evp_ctx *ctx)
 {
   bool ok = check_listen(options, ctx);
+  ok = check_hosts(&options->hosts, ctx) && ok;
   ok = check_token(options->token, ctx) && ok;
   ok = check_basic(&options->basic, ctx) && ok;
   ok = check_tls(&options->tls, ctx) && ok;
@@ -141,12 +160,6 @@ static bool host_of(const char *header, char *host, size_t room)
   memcpy(host, begin, size);
   host[size] = 0;
   return true;
-}
-
-static bool is_address(const char *host)
-{
-  struct in6_addr address;
-  return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
 }
 
 static bool host_is_ours(const struct http_guard *guard, const char *host)

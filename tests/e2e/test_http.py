@@ -169,6 +169,22 @@ class Addresses(HttpCase):
         self.assertEqual(process.err().count("is refused"), 1)
         self.end(process)
 
+    def test_options_that_are_wrong(self):
+        for more, said in (("hosts: [evpipe, 'evpipe.example:80']", r"'hosts': 'evpipe.example:80' must be a name or an address alone"),
+                           ("hosts: ['http://evpipe']", r"'hosts': 'http://evpipe' must be"),
+                           ("hosts: ['']", "'hosts': '' must be"),
+                           ("basic: {password: hunter2}", r"'basic.username': must not be empty"),
+                           ("basic: {username: 'a:b', password: hunter2}", r"'basic.username': must not have a colon"),
+                           ("basic: {username: me}", r"'basic.password': must not be empty"),
+                           ("token: short", "'token': must be 8 to 256 letters"),
+                           ("tls: {key_file: key.pem}", "'tls.key_file': needs cert_file")):
+            status, _, err = self.run_evpipe(harness.copies(PIPELINE, listen="", more=more), "--check")
+            self.assertEqual(status, 2, more)
+            self.assertRegex(err, said)
+            self.assertNotIn("hunter2", err)
+        status, _, err = self.run_evpipe(harness.copies(PIPELINE, listen="", more="hosts: [evpipe, 10.0.0.1, '::1', 'fd00::7']"), "--check")
+        self.assertEqual(status, 0, err)
+
     def test_other_machines(self):
         status, _, err = self.run_evpipe(harness.copies(PIPELINE, listen="listen: 0.0.0.0:0", more=""), "--check")
         self.assertEqual(status, 2)

@@ -74,8 +74,8 @@ test("columns that are thinned keep measured values", () => {
   columns.load([1, 2, 3, 4, 5], [[3, 9, 4, 1, 7]]);
   columns.thin();
   assert.deepEqual([[...columns.time()], [...columns.cell(0)]], [[2, 3, 5], [9, 4, 7]]);
-  const largest = new Columns(2, keepLargest, 8);
-  largest.load([1, 2], [[3, 1], [null, 5]]);
+  const largest = new Columns(4, keepLargest, 8);
+  largest.load([1, 2], [[3, 1], [null, 5], [1, 1], [0, 1]]);
   largest.thin();
   assert.deepEqual([largest.value(0, 0), largest.value(1, 0)], [3, 5]);
   const last = new Columns(1, keepLast, 8);
@@ -135,6 +135,15 @@ test("a view costs what it shows, however long it is followed", () => {
   }
   assert.ok(view.heap.length <= 150 && view.census.columns.length <= 150, `${view.heap.length} ${view.census.columns.length}`);
   assert.equal(view.heap.cell(0).at(-1), 19999);
+});
+
+test("a size that is held is not measured: it gives way to the one that comes in the same column", () => {
+  const view = new View(600, 2);
+  view.load({ ...HISTORY, census: null, heap: { time: [10, 10.5], size: [100, null], live: [90, null], blocks: [96, null] } });
+  view.append({ heap: { time: [13.1, 13.2, 13.3], size: [50, null, null], live: [null, null, 20], blocks: [null, 40, null] } });
+  view.append({ heap: { time: [13.4, 14.1], size: [45, null], live: [null, null], blocks: [30, null] } });
+  assert.deepEqual([0, 1, 2].map((which) => view.heap.value(which, view.heap.length - 2)), [50, 20, 40]);
+  assert.deepEqual([0, 1, 2].map((which) => view.heap.value(which, view.heap.length - 1)), [50, 20, 40]);
 });
 
 test("colours: each band its own, kept while it is shown", () => {

@@ -7,12 +7,20 @@ export const keepLarger = (which) => (columns, at, time, row) => {
   columns.put(at, time, row);
 };
 
-/** The largest of each cell by itself. */
+/**
+ * The largest of each value by itself, of those that were measured. Behind the values of a row stand as many flags: 1 if it was
+ * measured; 0 if it is held from before, which says nothing about the column.
+ */
 export function keepLargest(columns, at, time, row) {
+  const { cells } = columns;
+  const values = cells.length / 2;
   columns.times[at] = time;
-  columns.cells.forEach((cell, which) => {
-    if (!(cell[at] >= row[which])) cell[at] = row[which];
-  });
+  for (let which = 0; which < values; which++) {
+    const was = cells[values + which][at], is = row[values + which];
+    if (is < was || (is === 1 && was === 1 && cells[which][at] >= row[which])) continue;
+    cells[which][at] = row[which];
+    cells[values + which][at] = is;
+  }
 }
 
 export const keepLast = (columns, at, time, row) => columns.put(at, time, row);
@@ -248,6 +256,8 @@ function held(list, times, isBetweenRuns) {
   });
 }
 
+const isMeasured = (value) => Number(value !== null && value !== undefined);
+
 export class View {
   /** At most `columns` of them are asked for; half as many again may come live before they are thinned. */
   constructor(columns, top) {
@@ -257,8 +267,8 @@ export class View {
     this.step = 1;
     this.first = null;
     this.last = null;
-    this.heap = new Columns(3, keepLargest, room);
-    this.memory = new Columns(3, keepLargest, room);
+    this.heap = new Columns(6, keepLargest, room);
+    this.memory = new Columns(6, keepLargest, room);
     this.allocated = new Columns(1, keepLast, room);
     this.pauses = []; // {generation, columns: longest, collections, seconds}
     this.buckets = [];
@@ -276,7 +286,8 @@ export class View {
     this.first = history.first;
     this.last = history.last;
     this.breaks = history.breaks ?? [];
-    const hold = (times, lists) => lists.map((list) => held(list, times, (before, after) => this.isBetweenRuns(before, after)));
+    const hold = (times, lists) => [...lists.map((list) => held(list, times, (before, after) => this.isBetweenRuns(before, after))),
+                                    ...lists.map((list) => times.map((_, at) => isMeasured(list?.[at])))];
     if (heap) this.heap.load(heap.time, hold(heap.time, [heap.size, heap.live, heap.blocks]));
     if (memory) this.memory.load(memory.time, hold(memory.time, [memory.current, memory.needed, memory.returned]));
     if (allocated) this.allocated.load(allocated.time, [allocated.bytes]);
@@ -310,11 +321,12 @@ export class View {
 
   /** With `hold` a value that does not come with the others of its row stays what it was. */
   appendAll(columns, times, lists, step, hold = false) {
-    const row = new Float64Array(lists.length);
+    const row = new Float64Array(hold ? 2 * lists.length : lists.length);
     times.forEach((time, at) => {
       let before = hold ? columns.upTo(time) : -1;
       if (before >= 0 && this.isBetweenRuns(columns.time()[before], time)) before = -1;
       lists.forEach((list, which) => (row[which] = list?.[at] ?? columns.value(which, before)));
+      if (hold) lists.forEach((list, which) => (row[lists.length + which] = isMeasured(list?.[at])));
       columns.append(time, row, step);
     });
     this.reach(times);

@@ -120,8 +120,8 @@ static void give_up_at(struct engine *engine, uint64_t deadline)
   if (deadline != UINT64_MAX) timerfd_settime(engine->timeout_fd, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
-/* True: everything came to its end in order. */
-static bool drain(struct engine *engine, int signal_fd, bool by_signal)
+/* NULL: everything came to its end in order; else what put an end to the patience. */
+static const char *drain(struct engine *engine, int signal_fd, bool by_signal)
 {
   struct patience patience = {.timeout = engine->pipeline->shutdown_timeout, .deadline = UINT64_MAX};
   patience.by_signal = by_signal;
@@ -136,15 +136,15 @@ static bool drain(struct engine *engine, int signal_fd, bool by_signal)
     }
     if (lanes_over && sinks_are_joined(engine)) {
       if (patience.by_signal) give_up_at(engine, patience.deadline);
-      return true;
+      return NULL;
     }
     prolong(&patience, engine);
     uint64_t now = time_monotonic();
-    if (now >= patience.deadline) return false;
+    if (now >= patience.deadline) return "the shutdown timeout is over";
     uint64_t look_again = now + 10 * NS_PER_MS; /* a thread's very end makes no event */
     bool signalled =
       engine_wait(engine, signal_fd, look_again < patience.deadline ? look_again : patience.deadline, false);
-    if (signalled && patience.by_signal) return false;
+    if (signalled && patience.by_signal) return "a second signal came";
     patience.by_signal = patience.by_signal || signalled;
   }
 }
@@ -171,11 +171,12 @@ void shutdown_at_once(struct engine *engine)
 
 void shutdown_in_order(struct engine *engine, int signal_fd, bool by_signal)
 {
-  if (drain(engine, signal_fd, by_signal)) return;
+  const char *why = drain(engine, signal_fd, by_signal);
+  if (!why) return;
   if (all_is_spooled(engine)) {
-    log_line(LOG_LEVEL_INFO, NULL, NULL, "the shutdown timeout is over: what is not delivered stays in the spool");
+    log_line(LOG_LEVEL_INFO, NULL, NULL, "%s: what is not delivered stays in the spool", why);
   } else {
-    log_line(LOG_LEVEL_ERROR, NULL, NULL, "the shutdown timeout is over: what is not delivered is dropped");
+    log_line(LOG_LEVEL_ERROR, NULL, NULL, "%s: what is not delivered is dropped", why);
     engine_status(engine, STATUS_NODE_FAILED);
   }
   shutdown_at_once(engine);

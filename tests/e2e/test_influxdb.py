@@ -284,6 +284,7 @@ class Tls(InfluxdbCase):
         # The first one only says that nobody wants to wait for ever, the second one that nobody wants to wait.
         harness.wait_for("its end after a second signal", lambda: not process.running() or process.send(signal.SIGTERM))
         self.assertEqual(process.wait(), 1, process.err())
+        self.assertIn("a second signal came: what is not delivered is dropped", process.err())
         self.assertEqual(backend.requests, [])
 
     def test_without_verification(self):

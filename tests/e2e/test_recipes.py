@@ -83,6 +83,20 @@ class Demo(harness.Case):
         self.assertEqual(list((self.folder / "tmp").iterdir()), [])
         self.assertRaises(OSError, self.ask, port, "/")
 
+    def test_ctrl_c(self):
+        """A terminal sends it to all; evpipe then ends in order, not by a second signal."""
+        output = self.folder / "demo.txt"
+        with open(output, "wb") as file:
+            demo = subprocess.Popen([harness.SOURCE / "scripts" / "demo", "--seconds", "600", "--port", str(self.free_port()), "--recording"], stdout=file, stderr=file,
+                                    start_new_session=True, env={**os.environ, "BUILD": str(harness.BUILD), "SKIP_SETUP": "1"})
+        try:
+            harness.wait_for("the address", lambda: b"Look at" in output.read_bytes(), 60)
+        finally:
+            os.killpg(demo.pid, signal.SIGINT)
+            status = demo.wait(60 * harness.PATIENCE)
+        self.assertEqual(status, 130)
+        self.assertNotRegex(output.read_text(encoding="utf-8"), "signal|dropped|error")
+
     def test_it_ends_by_itself(self):
         demo = self.demo("--seconds", "2", "--port", str(self.free_port()), "--recording")
         self.assertEqual(demo.wait(60), 0, demo.err())

@@ -274,16 +274,23 @@ static bool take_token_of_address(struct http_request *request)
   return true;
 }
 
+static const char *what_is_needed(const struct http_guard *guard)
+{
+  if (!guard->token) return "credentials are needed: user name and password\n";
+  return guard->basic ? "credentials are needed: user name and password, or a token\n"
+                      : "a token is needed: Authorization: Bearer TOKEN, or in a browser /?token=TOKEN\n";
+}
+
 static void ask_for_credentials(struct http_request *request)
 {
-  static const char TEXT[] = "credentials are needed: user name and password, or a token\n";
   struct http_server *server = request->server;
+  const char *text = what_is_needed(&server->guard);
   uint64_t unsaid;
   const char *scheme = server->guard.basic ? "Basic realm=\"evpipe\", charset=\"UTF-8\"" : "Bearer realm=\"evpipe\"";
   http_answer(request, &(struct http_answer){.status = MHD_HTTP_UNAUTHORIZED,
                          .type = "text/plain; charset=utf-8",
-                         .data = TEXT,
-                         .size = sizeof TEXT - 1,
+                         .data = text,
+                         .size = strlen(text),
                          .headers = &(struct http_header){"WWW-Authenticate", scheme},
                          .n_headers = 1});
   bool wrong = http_request_header(request, "Authorization") || http_request_query(request, "token");

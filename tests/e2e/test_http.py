@@ -238,6 +238,7 @@ class Credentials(HttpCase):
         def login(text):
             return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
         self.assertTrue(self.check_refused().startswith("Basic "))
+        self.assertNotIn(b"token", self.request("/")[2])
         for wrong in ("me:hunter", "me:hunter22", "me:hunter3", "you:hunter2", "", ":", "me:"):
             self.check_refused(login(wrong))
         for wrong in ("Basic", "Basic ", "Basic !!!!", "Bearer bWU6aHVudGVyMg==", "Digest x", "bWU6aHVudGVyMg=="):
@@ -252,6 +253,7 @@ class Credentials(HttpCase):
     def test_token(self):
         process = self.server(more=f"token: {TOKEN}")
         self.assertTrue(self.check_refused().startswith("Bearer "))
+        self.assertIn(b"in a browser /?token=TOKEN", self.request("/")[2])
         for wrong in (TOKEN[:-1], TOKEN + "x", "", TOKEN.upper()):
             self.check_refused({"Authorization": "Bearer " + wrong})
             self.check_refused({"Cookie": f"evpipe_{self.port}={wrong}"})

@@ -256,6 +256,7 @@ class Requests(Case):
                 self.assertEqual((answer.status, answer.body), (200, (folder / name).read_bytes()), name)
                 self.assertEqual(answer.headers.get("content-encoding"), "gzip" if encoding == "gzip" else None)
             self.assertIn("frame-ancestors 'none'", answer.headers["content-security-policy"])
+            self.assertNotIn("unsafe", answer.headers["content-security-policy"])
             self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
             again = page.request("GET", path, {"If-None-Match": answer.headers["etag"]})
             self.assertEqual((again.status, again.body), (304, b""))

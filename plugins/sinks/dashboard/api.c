@@ -97,9 +97,9 @@ static struct program *take_program(struct dashboard *dashboard, struct http_req
 /* ---------------------------------------------------------------------------------------------------------------- page */
 
 static const struct http_header page_headers[] = {
-  {"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src "
-                              "'self'; img-src 'self' data:; "
-                              "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+  {"Content-Security-Policy",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
   {"Referrer-Policy", "no-referrer"}};
 
 static void answer_asset(struct http_request *request, const struct asset *asset)

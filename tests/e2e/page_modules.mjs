@@ -53,6 +53,12 @@ test("rates: over a least time, none in the first column or where the total fall
   assert.deepEqual(runs, [NaN, 10, 10, NaN, 11]);
 });
 
+test("rates: a burst at the beginning is not made a rate of", () => {
+  const burst = [...rates([0, 0.1, 0.3, 0.6, 1.2], [0, 90, 90, 90, 100], 5, 1, () => false).subarray(0, 5)];
+  assert.deepEqual(burst.slice(0, 4), [NaN, NaN, NaN, 150]);
+  assert.ok(Math.abs(burst[4] - 10 / 1.1) < 1e-9 || Math.abs(burst[4] - 100 / 1.2) < 1e-9, String(burst[4]));
+});
+
 test("columns: one a step, late rows where they belong, room that does not grow", () => {
   const columns = new Columns(1, keepLarger(0), 64);
   for (const [time, value] of [[1.1, 5], [1.2, 7], [1.3, 6], [3.5, 1], [2.5, 9], [2.6, 8]]) columns.append(time, [value], 1);

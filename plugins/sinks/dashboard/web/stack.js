@@ -52,7 +52,7 @@ export function rates(times, totals, length, least, isBetweenRuns, into) {
     while (from + 1 < at && times[at] - times[from + 1] >= least) from++;
     const took = times[at] - times[from];
     const more = totals[at] - totals[from];
-    rate[at] = took > 0 && more >= 0 ? more / took : NaN;
+    rate[at] = took > 0 && took >= least / 2 && more >= 0 ? more / took : NaN; // what begins with a burst has no rate for a moment
   }
   return rate;
 }

@@ -54,8 +54,10 @@ class Page:
 
 
 class Event:
-    def __init__(self, name, number, data):
-        self.name, self.id, self.size, self.text = name, number, len(data), data
+    """Parsed when somebody asks: whoever only reads has to keep up with evpipe, ten visitors in one process of Python as well."""
+
+    def __init__(self, name, number, text):
+        self.name, self.id, self.size, self.text = name, number, len(text), text
 
     @functools.cached_property
     def data(self):

@@ -547,6 +547,8 @@ class Visitors(Case):
         process = self.evpipe(harness.copies(PIPELINE, log=log, clock="now", pace="realtime, loop: true", more=""))
         page = self.page_of(process)
         self.wait_program(page)
+        # The push that names 12,000 bands for the first time is larger than what may wait for a visitor: nobody is there for it.
+        harness.wait_for("a census", lambda: page.history()["census"])
         deaf = self.visitor(page, deaf=True)
         visitors = [self.visitor(page) for _ in range(10)]
         for live in visitors:

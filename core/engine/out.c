@@ -125,25 +125,33 @@ void out_end_series(struct evp_out *out, const struct evp_series *series)
 {
   if (!out->n_ready && !out->n_metrics) return;
   if (!more_room((void **)&out->ending, out->n_ending, &out->ending_room, sizeof *out->ending)) return;
-  out->ending[out->n_ending++] = series;
-  series_set_ending(series, true);
+  out->ending[out->n_ending++] = (struct ending){series, false};
 }
 
-/* From the newest item backwards. The views are not published yet, so their items may still be written. */
+static int by_series(const void *left, const void *right)
+{
+  const struct ending *a = left, *b = right;
+  return a->series < b->series ? -1 : a->series > b->series;
+}
+
+/* From the newest item backwards. The views are not published yet, so their items may still be written; the series may be those
+   of other streams, too, which have the same labels. */
 static void mark_last_items(struct evp_out *out)
 {
   size_t left = out->n_ending;
+  qsort(out->ending, left, sizeof *out->ending, by_series);
   for (size_t i = out->n_ready; left && i-- > 0;) {
     const struct evp_batch *batch = &out->ready[i]->batch;
     struct evp_metric *metrics = (struct evp_metric *)(uintptr_t)batch->items;
     for (uint32_t k = batch->signal == EVP_METRICS ? batch->n : 0; left && k-- > 0;) {
-      if (!series_is_ending(metrics[k].series)) continue;
-      series_set_ending(metrics[k].series, false);
+      const struct ending wanted = {metrics[k].series, false};
+      struct ending *ending = bsearch(&wanted, out->ending, out->n_ending, sizeof wanted, by_series);
+      if (!ending || ending->marked) continue;
+      ending->marked = true;
       metrics[k].flags |= EVP_METRIC_LAST;
       left--;
     }
   }
-  for (size_t i = 0; left && i < out->n_ending; i++) series_set_ending(out->ending[i], false);
   out->n_ending = 0;
 }
 

@@ -15,6 +15,11 @@ struct out_events {
   uint32_t n;
 };
 
+struct ending {
+  const struct evp_series *series;
+  bool marked; /* its last item was found */
+};
+
 struct evp_out {
   struct node *node;
   const struct evp_stream *stream;
@@ -28,7 +33,7 @@ struct evp_out {
   size_t n_events, events_room;
   struct view **ready; /* finished views in order, each with a reference to its block */
   size_t n_ready, ready_room;
-  const struct evp_series **ending; /* series that ended in this call, for the mark on their last items */
+  struct ending *ending; /* series that ended in this call, for the mark on their last items */
   size_t n_ending, ending_room;
   uint64_t groups; /* ended ones, so far */
   bool grouped; /* a group ended in what is staged: its views stay together */

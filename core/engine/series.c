@@ -9,7 +9,6 @@ struct interned {
   struct evp_series series; /* first: a pointer to the series is a pointer to this */
   unsigned holders; /* under the lock; 0: in the dead list of an era */
   bool listed; /* it is in a dead list, maybe of an older era than that of its death, maybe alive again */
-  bool ending; /* of the lane that emits it */
   uint64_t hash;
   struct interned *next; /* in its bucket */
   struct interned *next_dead;
@@ -331,14 +330,4 @@ void series_leave(struct series_table *table, struct series_era *era)
   pthread_mutex_lock(&table->lock);
   collect(table);
   pthread_mutex_unlock(&table->lock);
-}
-
-void series_set_ending(const struct evp_series *series, bool ending)
-{
-  interned_of(series)->ending = ending;
-}
-
-bool series_is_ending(const struct evp_series *series)
-{
-  return interned_of(series)->ending;
 }

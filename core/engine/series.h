@@ -28,8 +28,4 @@ void series_unref(struct series_table *, const struct evp_series *);
 struct series_era *series_enter(struct series_table *);
 void series_leave(struct series_table *, struct series_era *);
 
-/* A mark for who emits: an item of this series that is still on its way out is the last one. */
-void series_set_ending(const struct evp_series *, bool ending);
-bool series_is_ending(const struct evp_series *);
-
 #endif

@@ -59,6 +59,30 @@ START_TEST(small_groups_share_a_batch)
 }
 END_TEST
 
+/* Two streams with the same labels have the same series: what ends in one of them goes on in the other, in another lane. */
+START_TEST(a_series_ends_in_its_stream_only)
+{
+  struct evp_out other;
+  out_init(&other, &harness.node, stream);
+  emit(3);
+  out_end_series(&out, series);
+  struct evp_metric *metric = evp_emit_metrics(&other, 1);
+  ck_assert_ptr_nonnull(metric);
+  *metric = (struct evp_metric){1, series, {.i = 1}, 0, 0};
+  struct evp_series wanted = {.name = "else", .unit = "", .help = "", .kind = EVP_GAUGE, .type = EVP_INT64};
+  const struct evp_series *another = series_get(harness.engine.series, &wanted, &harness.labels);
+  out_end_series(&other, another);
+  out_finish(&other);
+  ck_assert_uint_eq(other.ready[0]->batch.metrics[0].flags & EVP_METRIC_LAST, 0);
+  out_finish(&out);
+  const struct evp_metric *metrics = out.ready[0]->batch.metrics;
+  for (int i = 0; i < 3; i++) ck_assert_uint_eq(metrics[i].flags & EVP_METRIC_LAST, i == 2 ? EVP_METRIC_LAST : 0);
+  out_free(&other);
+  series_unref(harness.engine.series, another);
+  take_all();
+}
+END_TEST
+
 /* Many are not kept back for the end of the call: one that never ends would need all the memory. */
 START_TEST(many_groups_go_out_early)
 {
@@ -109,6 +133,7 @@ int main(void)
   TCase *cases = tcase_create("batches");
   tcase_add_checked_fixture(cases, set_up, tear_down);
   tcase_add_test(cases, small_groups_share_a_batch);
+  tcase_add_test(cases, a_series_ends_in_its_stream_only);
   tcase_add_test(cases, many_groups_go_out_early);
   tcase_add_test(cases, a_large_group_stays_together);
   tcase_add_test(cases, what_is_no_group_may_be_cut);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* A run's first time may be so much before the last of the run before, whose clock was estimated, say. */
-#define CLOCK_SLACK INT64_C(1000000000)
+#define CLOCK_SLACK UINT64_C(1000000000)
 /* The map of series is looked at anew when so many more than there are bands have come and gone. */
 enum { SERIES_SPARE = 4096 };
 /* So many events, within so many ns, may be held back. */
@@ -280,7 +280,8 @@ static void take_logs(struct run *run, const struct evp_batch *batch)
   }
 }
 
-/* The first of a further run makes a break. A recording that is played again has times of its own: history begins anew. */
+/* The first of a further run makes a break. A recording that is played again has times of its own, and a clock can have been set
+   back by so much that all that comes would be too old at once: history begins anew. */
 static void begin_times(struct run *run, int64_t time)
 {
   struct program *program = run->program;
@@ -289,7 +290,8 @@ static void begin_times(struct run *run, int64_t time)
   if (run->begun) return;
   run->begun = true;
   if (history->newest == INT64_MIN) return;
-  if (!evp_stream_live(run->stream) && alone && time < history->newest - CLOCK_SLACK) {
+  uint64_t slack = evp_stream_live(run->stream) ? run->reach : CLOCK_SLACK;
+  if (alone && time < history->newest && (uint64_t)history->newest - (uint64_t)time > slack) {
     program_forget_history(run->programs, program);
     run->anew = true;
     return;
@@ -347,6 +349,7 @@ void run_take(struct run *run, const struct evp_batch *batch, uint64_t reach)
 {
   struct history *history = &run->program->history;
   if (batch->n == 0) return;
+  run->reach = reach;
   switch (batch->signal) {
   case EVP_METRICS:
     begin_times(run, batch->metrics[batch->sel[0]].time);

@@ -35,6 +35,7 @@ struct run {
   const struct evp_stream *stream;
   struct program *program; /* NULL: there are too many programs */
   struct programs *programs;
+  uint64_t reach; /* ns: how far back history reaches */
   bool begun; /* something of it came that has a time */
   bool anew; /* that began the program's history anew; the sink takes note of it */
   struct early_events early;

@@ -156,6 +156,29 @@ START_TEST(a_recording_that_is_played_again_begins_anew)
 }
 END_TEST
 
+/* Times of the run before lie so far ahead that nothing of this one would stay. One that goes back by less is a break. */
+START_TEST(a_clock_that_was_set_back_begins_anew)
+{
+  struct sink_host_stream streams[] = {make_stream("app"), make_stream("app"), make_stream("app")};
+  static const int64_t begins[] = {1000000, 999200, 5000};
+  struct said said = {0};
+  struct program *program = NULL;
+  for (int i = 0; i < 3; i++) {
+    struct run run = {0};
+    run_begin(&run, &programs, sink_host_stream(&streams[i]));
+    for (int64_t k = 0; k < 3; k++) {
+      say(&said, &gauge, (begins[i] + k) * SECOND, 7 + i);
+      take_as(&run, &said, 0, 900 * (uint64_t)SECOND, "heap");
+    }
+    program = run.program;
+    ck_assert_int_eq(run.anew, i == 2);
+    ck_assert_uint_eq(program->history.gauges[GAUGE_SIZE].n, i == 1 ? 6 : 3);
+    run_end(&run);
+  }
+  expect(program, NULL, "\"heap\":{\"time\":[5000,5001,5002],\"size\":[9,9,9]");
+}
+END_TEST
+
 static void take_events(struct run *run, int64_t epoch, uint64_t first, uint16_t type, uint32_t n)
 {
   static struct evp_event events[ITEMS_MAX];
@@ -488,6 +511,7 @@ int main(void)
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, a_reconnect_is_another_run_of_the_same_program);
   tcase_add_test(tests, a_recording_that_is_played_again_begins_anew);
+  tcase_add_test(tests, a_clock_that_was_set_back_begins_anew);
   tcase_add_test(tests, the_first_events_wait_for_the_clock);
   tcase_add_test(tests, allocation_is_added_up_over_runs);
   tcase_add_test(tests, the_program_that_ended_longest_ago_leaves);

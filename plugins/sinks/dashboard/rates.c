@@ -23,9 +23,9 @@ static int64_t slot_of(int64_t time)
 /* The row of its tenth of a second, whose time is not before this one then. NULL: no room. */
 static void *row_of(struct column *column, int64_t time)
 {
-  int64_t slot = slot_of(time);
+  int64_t slot = slot_of(time), next = slot > INT64_MAX - RATE_SLOT ? INT64_MAX : slot + RATE_SLOT;
   size_t i = column->n;
-  if (i && column_time(column, i - 1) >= slot + RATE_SLOT) i = column_find(column, slot + RATE_SLOT);
+  if (i && column_time(column, i - 1) >= next) i = column_find(column, next);
   if (i == 0 || column_time(column, i - 1) < slot) return column_insert(column, time);
   int64_t *row = column_at(column, i - 1);
   if (time > *row) *row = time;

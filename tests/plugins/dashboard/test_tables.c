@@ -266,6 +266,18 @@ START_TEST(events_are_counted_by_class_and_tenth_of_a_second)
 }
 END_TEST
 
+/* Of a damaged clock: there is no next tenth of a second. */
+START_TEST(the_last_tenth_of_a_second_that_there_is)
+{
+  struct rates rates;
+  rates_init(&rates, &budget);
+  for (int i = 0; i < 3; i++) ck_assert(rates_allocate(&rates, INT64_MAX - 2 - i, 5));
+  ck_assert_uint_eq(rates.allocated.n, 1);
+  ck_assert_uint_eq(((const struct allocation *)column_at(&rates.allocated, 0))->bytes, 15);
+  rates_free(&rates);
+}
+END_TEST
+
 START_TEST(allocation_is_added_up_in_order_of_time)
 {
   struct rates rates;
@@ -374,6 +386,7 @@ int main(void)
   tcase_add_test(tests, of_two_censuses_the_one_with_the_larger_total_stays);
   tcase_add_test(tests, bands_leave_with_their_last_census);
   tcase_add_test(tests, events_are_counted_by_class_and_tenth_of_a_second);
+  tcase_add_test(tests, the_last_tenth_of_a_second_that_there_is);
   tcase_add_test(tests, allocation_is_added_up_in_order_of_time);
   tcase_add_test(tests, pauses_are_what_a_histogram_has_more);
   tcase_add_test(tests, logs_are_bounded_in_number_and_bytes);

@@ -26,7 +26,7 @@ static bool epoch_of(const struct evp_wall_clock_time *clock, uint64_t time, int
   if (clock->nanoseconds >= NANOSECONDS || time > LATEST_TIME) return false;
   if (__builtin_mul_overflow(clock->seconds, NANOSECONDS, &unix_time)) return false;
   if (__builtin_add_overflow(unix_time, clock->nanoseconds, &unix_time)) return false;
-  if (unix_time > LATEST_TIME) return false;
+  if (unix_time >= LATEST_TIME) return false; /* an event may have that time itself */
   *epoch = (int64_t)unix_time - (int64_t)time;
   return true;
 }

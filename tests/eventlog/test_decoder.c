@@ -214,8 +214,9 @@ END_TEST
 START_TEST(test_impossible_clock)
 {
   static const char *const clocks[] = {"\0\0\0\1\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
-    "\0\0\0\1\0\0\0\4\0\0\0\0\0\0\0\0", "\0\0\0\1\0\0\0\0\5\0\0\0\x3b\x9a\xca\0"};
-  for (size_t i = 0; i < 3; i++) {
+    "\0\0\0\1\0\0\0\4\0\0\0\0\0\0\0\0", "\0\0\0\1\0\0\0\0\5\0\0\0\x3b\x9a\xca\0",
+    "\0\0\0\1\0\0\0\x01\x12\xe0\xbe\x82\x19\x79\x6c\0"}; /* 2 to the 62nd ns */
+  for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
     struct log_builder *log = log_new();
     log_usual_header(log);
     log_block(log, 0, 5000, 0xffff);

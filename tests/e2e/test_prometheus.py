@@ -352,7 +352,7 @@ class Series(PrometheusCase):
         self.wait_value("1", "ghc_heap_allocated_bytes_total", service="first", capability="0")
         self.wait_value("2", "ghc_heap_allocated_bytes_total", service="second", capability="0")
         third.allocate(30)
-        self.wait_err(process, "two streams at once have a series 'ghc_.*' with the same labels")
+        self.wait_err(process, "two streams at once, or two nodes of one, have a series 'ghc_.*' with the same labels")
         second.allocate(20)
         self.wait_value("22", "ghc_heap_allocated_bytes_total", service="second", capability="0")
         harness.wait_for("the loss to be counted", lambda: int(self.value("evpipe_node_dropped_items_total", node="page", reason="duplicate", service="self") or 0) > 0)
@@ -360,6 +360,28 @@ class Series(PrometheusCase):
         harness.wait_for("its series to leave", lambda: self.value("ghc_heap_allocated_bytes_total", service="second", capability="0") is None)
         third.allocate(3)
         self.wait_value("33", "ghc_heap_allocated_bytes_total", service="second", capability="0")
+        self.end(process)
+
+    def test_two_nodes_that_make_the_same(self):
+        """Two heap filters of one program: the bands are those of one of them, not of both."""
+        program = self.program("app")
+        process = self.start_sink("""
+        sources:
+          app: {plugin: socket, unix: {{folder}}/app.sock}
+        filters:
+          few: {plugin: heap, from: app, top: 2}
+          all: {plugin: heap, from: app}
+        sinks:
+          page: {plugin: prometheus, from: [few, all], listen: "127.0.0.1:0"}
+        """, folder=self.folder)
+        self.assertTrue(program.taken.wait(10 * harness.PATIENCE))
+        program.census(A=80, B=40, C=24, D=16)
+        self.wait_err(process, "two nodes of one, have a series")
+
+        def bands():
+            return [int(value) for (name, _), value in self.values().items() if name == "ghc_heap_census_bytes"]
+        harness.wait_for("the bands", bands)
+        self.assertIn(sorted(bands()), ([40, 40, 80], [16, 24, 40, 80]))
         self.end(process)
 
     def test_too_many_series(self):

@@ -1,6 +1,7 @@
 /* prometheus: shows the last value of each series on /metrics, for Prometheus and whoever else scrapes. */
 #include "exposition.h"
 #include "http_server.h"
+#include "makers.h"
 #include "monotonic.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -76,8 +77,8 @@ static void note_loss(
   case TABLE_DUPLICATE:
     losses->duplicate++;
     say_once(&prometheus->duplicate_said, prometheus,
-      "two streams at once have a series '%s' with the same labels: the later one's is left out; give their sources "
-      "different `labels`",
+      "two streams at once, or two nodes of one, have a series '%s' with the same labels: the later one's is left out; "
+      "give the sources different `labels`, and take only one of the nodes",
       series);
     return;
   case TABLE_CONFLICT:
@@ -110,9 +111,12 @@ static enum evp_status prometheus_write(void *self, const struct evp_batch *batc
   struct prometheus *prometheus = self;
   struct losses losses = {0};
   uint64_t stream = evp_stream_id(batch->stream), now = monotonic();
+  struct makers *makers = evp_stream_local(prometheus->ctx, batch->stream);
   for (uint32_t i = 0; i < batch->n; i++) {
     const struct evp_metric *metric = &batch->metrics[batch->sel[i]];
-    enum table_answer answer = table_set(&prometheus->table, (size_t)prometheus->max_series, stream, metric, now);
+    enum table_answer answer = TABLE_DUPLICATE;
+    if (makers_allow(makers, batch, metric->series))
+      answer = table_set(&prometheus->table, (size_t)prometheus->max_series, stream, metric, now);
     if (answer != TABLE_OK) note_loss(prometheus, &losses, answer, metric->series);
   }
   count_losses(prometheus, &losses);
@@ -181,6 +185,7 @@ static const struct evp_option options[] = {HTTP_OPTIONS(struct prometheus, http
   EVP_OPTIONS_END};
 
 EVP_PLUGIN(.kind = EVP_SINK, .name = "prometheus", .summary = "Shows metrics on /metrics, to be scraped by Prometheus.",
-  .accepts = EVP_METRICS, .options = options, .instance_size = sizeof(struct prometheus), .create = prometheus_create,
-  .start = prometheus_start, .stop = prometheus_stop, .destroy = prometheus_destroy, .ready = prometheus_ready,
-  .stream_end = prometheus_stream_end, .write = prometheus_write);
+  .accepts = EVP_METRICS, .options = options, .instance_size = sizeof(struct prometheus),
+  .stream_size = sizeof(struct makers), .create = prometheus_create, .start = prometheus_start, .stop = prometheus_stop,
+  .destroy = prometheus_destroy, .ready = prometheus_ready, .stream_end = prometheus_stream_end,
+  .write = prometheus_write);

@@ -57,7 +57,8 @@ START_TEST(damage_is_refused)
   struct evp_buf packed = made(5000), text = {0};
   ck_assert(gzip_replace(&packed));
   ck_assert(!gzip_unpack(packed.data, packed.size, 4999, &text));
-  for (size_t size = 0; size < packed.size; size += 1 + size / 20) ck_assert(!gzip_unpack(packed.data, size, 1 << 20, &text));
+  for (size_t size = 0; size < packed.size; size += 1 + size / 20)
+    ck_assert(!gzip_unpack(packed.data, size, 1 << 20, &text));
   for (size_t at = 10; at < packed.size; at += 7) {
     packed.data[at] ^= 1;
     ck_assert(!gzip_unpack(packed.data, packed.size, 1 << 20, &text));

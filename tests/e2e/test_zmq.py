@@ -427,14 +427,20 @@ class Losing(ZmqCase):
         evpipe = self.begin(more="linger: 1h", text="shutdown_timeout: 1h\n" + PIPELINE)
         stopped = self.subscribe(evpipe, "bytes/", name="stopped", options=("--rcvhwm", "1"))
         stopped.process.send(signal.SIGSTOP)
+        threads = self.threads(evpipe)
         self.program.write(data)
         self.program.end()
         self.wait_err(evpipe, "stream ended")
         evpipe.send(signal.SIGTERM)
         self.wait_err(evpipe, "stopping")
+        # The lane's thread and the sink's are over: all is with libzmq, and what the next signal ends is the lingering.
+        harness.wait_for("all to be handed to libzmq", lambda: self.threads(evpipe) <= threads - 2)
         self.finish(evpipe)
         lost = int(re.search(r"dropped (\d+) items: linger", evpipe.err())[1])
         self.assertRegex(evpipe.err(), rf"delivered {len(data) - lost}\b")
+
+    def threads(self, process):
+        return len(os.listdir(f"/proc/{process.pid}/task"))
 
     def feed(self, subscriber, data, begin, end):
         """At the pace of a subscriber that is well, as it needs not have room for all."""

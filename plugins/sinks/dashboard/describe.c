@@ -2,8 +2,8 @@
 
 #include "json_writer.h"
 #include "run.h"
+#include "wall_clock.h"
 
-#include <time.h>
 #include <unistd.h>
 
 const struct evp_stream *program_newest_stream(const struct program *program)
@@ -17,7 +17,7 @@ static const char *state_word(enum evp_stream_state state)
   return (unsigned)state < sizeof words / sizeof *words ? words[state] : "open";
 }
 
-static const char *clock_word(enum evp_clock_state clock)
+const char *describe_clock(enum evp_clock_state clock)
 {
   static const char *const words[] = {"none", "estimated", "exact"};
   return (unsigned)clock < sizeof words / sizeof *words ? words[clock] : "none";
@@ -81,7 +81,7 @@ static void write_program(struct json *json, struct dashboard *dashboard, const 
   json_unsigned(json, "runs", program->n_runs);
   json_seconds(json, "begin", program->begin);
   if (times) write_times(json, program);
-  json_string(json, "clock", clock_word(clock_of(dashboard, program)));
+  json_string(json, "clock", describe_clock(clock_of(dashboard, program)));
   json_bool(json, "controllable", is_controllable(program));
   json_end(json, '}');
 }
@@ -129,11 +129,9 @@ static void write_inputs(struct json *json, const struct dashboard *dashboard)
 bool describe_all(struct dashboard *dashboard, struct evp_buf *text)
 {
   struct json json = {.text = text};
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
   json_object(&json, NULL);
   json_string(&json, "evpipe", evp_version());
-  json_seconds(&json, "now", now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+  json_seconds(&json, "now", wall_clock());
   json_integer(&json, "pid", getpid());
   write_inputs(&json, dashboard);
   json_array(&json, "programs");

@@ -1,20 +1,15 @@
 #include "health.h"
 
+#include "describe.h"
 #include "json_writer.h"
 #include "process.h"
-
-#include <time.h>
+#include "wall_clock.h"
 
 static const char *const signal_words[EVP_SIGNALS] = {"bytes", "events", "metrics", "logs", "spans", "profiles"};
 
 static const char *kind_word(uint32_t kind)
 {
   return kind == EVP_SOURCE ? "source" : kind == EVP_FILTER ? "filter" : "sink";
-}
-
-static const char *clock_word(uint32_t clock)
-{
-  return clock == EVP_CLOCK_EXACT ? "exact" : clock == EVP_CLOCK_ESTIMATED ? "estimated" : "none";
 }
 
 static void write_signals(struct json *json, const char *key, uint32_t there, const uint64_t *counts)
@@ -58,7 +53,7 @@ static void write_node(struct json *json, const struct evp_node_statistics *node
     json_seconds(json, "last_event", node->last_event);
   else
     json_null(json, "last_event");
-  json_string(json, "clock", clock_word(node->clock));
+  json_string(json, "clock", describe_clock((enum evp_clock_state)node->clock));
   json_unsigned(json, "decode_errors", node->decode_errors);
   json_unsigned(json, "skipped_bytes", node->skipped_bytes);
   json_unsigned(json, "late", node->late);
@@ -79,10 +74,8 @@ bool health_write(struct dashboard *dashboard, unsigned visitors, struct evp_buf
 {
   struct evp_node_statistics node = {.size = sizeof node};
   struct json json = {.text = text};
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
   json_object(&json, NULL);
-  json_seconds(&json, "time", now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+  json_seconds(&json, "time", wall_clock());
   json_array(&json, "nodes");
   for (size_t i = 0; evp_statistics(dashboard->ctx, i, &node); i++) write_node(&json, &node);
   json_end(&json, ']');

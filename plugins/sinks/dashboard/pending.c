@@ -2,6 +2,7 @@
 
 #include "bands_json.h"
 #include "log_json.h"
+#include "pauses_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,13 +212,19 @@ static void write_gauges(struct json *json, struct pending *pending, const char 
   json_end(json, '}');
 }
 
+/* Begins what has one row, of that time. */
+static void open_row(struct json *json, const char *key, int64_t time)
+{
+  json_object(json, key);
+  json_array(json, "time");
+  json_seconds(json, NULL, time);
+  json_end(json, ']');
+}
+
 static void write_allocated(struct json *json, const struct pending *pending, const struct rates *rates)
 {
   if (!pending->allocated_time) return;
-  json_object(json, "allocated");
-  json_array(json, "time");
-  json_seconds(json, NULL, pending->allocated_time);
-  json_end(json, ']');
+  open_row(json, "allocated", pending->allocated_time);
   json_array(json, "bytes");
   json_unsigned(json, NULL, rates->allocated_total);
   json_end(json, ']');
@@ -227,10 +234,7 @@ static void write_allocated(struct json *json, const struct pending *pending, co
 static void write_events(struct json *json, const struct pending *pending, const struct rates *rates)
 {
   if (!pending->events_time) return;
-  json_object(json, "events");
-  json_array(json, "time");
-  json_seconds(json, NULL, pending->events_time);
-  json_end(json, ']');
+  open_row(json, "events", pending->events_time);
   json_object(json, "classes");
   for (unsigned i = 0; i < EVP_CLASS_COUNT; i++) {
     if (!rates->events_total[i]) continue;
@@ -252,21 +256,7 @@ static void write_pauses(struct json *json, struct pending *pending)
     struct pending_pauses *pauses = &pending->pauses[i];
     if (!pauses->n) continue;
     qsort(pauses->items, pauses->n, sizeof *pauses->items, by_time);
-    json_object(json, NULL);
-    json_unsigned(json, "generation", i);
-    json_array(json, "time");
-    for (unsigned j = 0; j < pauses->n; j++) json_seconds(json, NULL, pauses->items[j].time);
-    json_end(json, ']');
-    json_array(json, "longest");
-    for (unsigned j = 0; j < pauses->n; j++) json_double(json, NULL, pauses->items[j].longest);
-    json_end(json, ']');
-    json_array(json, "collections");
-    for (unsigned j = 0; j < pauses->n; j++) json_unsigned(json, NULL, pauses->items[j].collections);
-    json_end(json, ']');
-    json_array(json, "seconds");
-    for (unsigned j = 0; j < pauses->n; j++) json_double(json, NULL, pauses->items[j].seconds);
-    json_end(json, ']');
-    json_end(json, '}');
+    pauses_json(json, i, pauses->items, pauses->n);
   }
   json_end(json, ']');
 }

@@ -1,6 +1,7 @@
 #include "view.h"
 
 #include "log_json.h"
+#include "pauses_json.h"
 
 #include <stdlib.h>
 
@@ -181,25 +182,7 @@ static void write_generation(struct json *json, const struct column *column, con
       *place = pause;
   }
   json->failed = json->failed || !pauses;
-  json_object(json, NULL);
-  json_unsigned(json, "generation", number);
-  json_array(json, "time");
-  for (uint32_t i = 0; pauses && i < range->columns; i++)
-    if (pauses[i].collections) json_seconds(json, NULL, pauses[i].time);
-  json_end(json, ']');
-  json_array(json, "longest");
-  for (uint32_t i = 0; pauses && i < range->columns; i++)
-    if (pauses[i].collections) json_double(json, NULL, pauses[i].longest);
-  json_end(json, ']');
-  json_array(json, "collections");
-  for (uint32_t i = 0; pauses && i < range->columns; i++)
-    if (pauses[i].collections) json_unsigned(json, NULL, pauses[i].collections);
-  json_end(json, ']');
-  json_array(json, "seconds");
-  for (uint32_t i = 0; pauses && i < range->columns; i++)
-    if (pauses[i].collections) json_double(json, NULL, pauses[i].seconds);
-  json_end(json, ']');
-  json_end(json, '}');
+  pauses_json(json, number, pauses, pauses ? range->columns : 0);
   free(pauses);
 }
 

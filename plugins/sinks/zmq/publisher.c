@@ -2,7 +2,7 @@
 #include "late.h"
 #include "monotonic.h"
 #include "text.h"
-#include <time.h>
+#include "wall_clock.h"
 
 /* While something waits for time to pass: a snapshot that was put off, a message that nobody pulls. */
 #define SOON UINT64_C(20000000)
@@ -12,9 +12,7 @@ enum { SUBSCRIPTIONS_AT_ONCE = 1024 };
 
 bool publisher_open(struct publisher *publisher)
 {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  publisher->epoch = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+  publisher->epoch = (uint64_t)wall_clock();
   publisher->message_size = settings_message_size(publisher->settings);
   if (outlet_open(&publisher->outlet, publisher->settings, publisher->ctx)) {
     evp_watch(publisher->ctx, publisher->outlet.epoll);

@@ -1,8 +1,8 @@
 /* internal: evpipe's own metrics: what each node did, and what the process takes. */
 #include "emission.h"
 #include "process.h"
+#include "wall_clock.h"
 #include <evpipe.h>
-#include <time.h>
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -68,10 +68,7 @@ static void add_process(struct emission *emission)
 static enum evp_status internal_emit(void *self, struct evp_out *out)
 {
   struct internal_source *source = self;
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  struct emission emission = {
-    .ctx = source->ctx, .out = out, .time = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec};
+  struct emission emission = {.ctx = source->ctx, .out = out, .time = (uint64_t)wall_clock()};
   emission_add_int(&emission, METRIC_BUILD_INFO, (const char *const[]){"version", evp_version(), NULL}, 1);
   add_process(&emission);
   emission_add_nodes(&emission);

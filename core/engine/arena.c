@@ -11,12 +11,13 @@ struct arena_chunk {
   _Alignas(max_align_t) unsigned char data[];
 };
 
-/* Chunks double, so that a small batch costs little and a large one few calls. */
+/* Chunks double, so that a small batch costs little and a large one few calls. A large piece leaves room for the small ones
+   that go with it. */
 static struct arena_chunk *grow(struct arena *arena, size_t size)
 {
   size_t wanted = arena->chunks ? arena->chunks->size * 2 : SMALLEST_CHUNK;
   if (wanted > LARGEST_STEP) wanted = LARGEST_STEP;
-  if (wanted < size) wanted = size;
+  if (wanted < size) wanted = size + SMALLEST_CHUNK;
   if (wanted > SIZE_MAX - sizeof(struct arena_chunk)) return NULL;
   struct arena_chunk *chunk = malloc(sizeof *chunk + wanted);
   if (!chunk) return NULL;

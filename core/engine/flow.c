@@ -135,8 +135,13 @@ static void stamp(struct flow *flow, struct view *view)
   uint32_t estimated = clock.exact ? 0 : EVP_METRIC_ESTIMATED;
   if (batch->signal == EVP_METRICS) {
     struct evp_metric *metrics = (struct evp_metric *)(uintptr_t)batch->items;
+    int64_t time = metrics[0].time, stamped = clock_stamp(&clock, (uint64_t)time);
     for (uint32_t i = 0; i < batch->n; i++) {
-      metrics[i].time = clock_stamp(&clock, (uint64_t)metrics[i].time);
+      if (metrics[i].time != time) { /* those of a census have one time */
+        time = metrics[i].time;
+        stamped = clock_stamp(&clock, (uint64_t)time);
+      }
+      metrics[i].time = stamped;
       metrics[i].flags |= estimated;
     }
   } else {

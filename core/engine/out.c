@@ -90,12 +90,8 @@ static void add_views(
 
 static void stage_metrics(struct evp_out *out, bool group)
 {
-  struct evp_metric *metrics = arena_copy(&out->block->arena, out->metrics, out->n_metrics * sizeof *metrics);
-  if (!metrics) {
-    no_memory(out);
-    return;
-  }
-  add_views(out, EVP_METRICS, metrics, out->n_metrics, sizeof *metrics, group, true);
+  add_views(out, EVP_METRICS, out->metrics, out->n_metrics, sizeof *out->metrics, group, true);
+  out->metrics_before = out->n_metrics;
 }
 
 static void stage_logs(struct evp_out *out)
@@ -116,14 +112,21 @@ static void finish_block(struct evp_out *out)
   if (out->n_metrics) stage_metrics(out, out->grouped);
   if (out->n_logs) stage_logs(out);
   out->n_events = out->n_metrics = out->n_logs = 0;
+  out->metrics = NULL;
+  out->metrics_room = 0;
   out->grouped = false;
   block_unref(out->block); /* the views hold it now */
   out->block = NULL;
 }
 
+/* Mostly it ends with what was emitted just now. */
 void out_end_series(struct evp_out *out, const struct evp_series *series)
 {
   if (!out->n_ready && !out->n_metrics) return;
+  if (out->n_metrics && out->metrics[out->n_metrics - 1].series == series) {
+    out->metrics[out->n_metrics - 1].flags |= EVP_METRIC_LAST;
+    return;
+  }
   if (!more_room((void **)&out->ending, out->n_ending, &out->ending_room, sizeof *out->ending)) return;
   out->ending[out->n_ending++] = (struct ending){series, false};
 }
@@ -166,7 +169,6 @@ void out_free(struct evp_out *out)
 {
   for (size_t i = 0; i < out->n_ready; i++) block_unref(out->ready[i]->block);
   block_unref(out->block);
-  free(out->metrics);
   free(out->logs);
   free(out->events);
   free(out->ending);
@@ -175,10 +177,25 @@ void out_free(struct evp_out *out)
 
 /* ------------------------------------------------------------------------------------------------- emitting */
 
+/* They lie in the block from the first on, in one piece: it is as large as that of the block before, and doubles if it must. */
+static bool metrics_room(struct evp_out *out, size_t n)
+{
+  size_t wanted = out->n_metrics + n;
+  if (out->metrics && wanted <= out->metrics_room) return true;
+  size_t room = out->metrics ? 2 * out->metrics_room : out->metrics_before + out->metrics_before / 8;
+  if (room < wanted) room = wanted;
+  struct evp_metric *metrics = arena_alloc(&out->block->arena, room * sizeof *metrics);
+  if (!metrics) return false;
+  if (out->n_metrics) memcpy(metrics, out->metrics, out->n_metrics * sizeof *metrics);
+  out->metrics = metrics;
+  out->metrics_room = room;
+  return true;
+}
+
 struct evp_metric *evp_emit_metrics(struct evp_out *out, uint32_t n)
 {
   if (out->failed || !staging_block(out)) return NULL;
-  if (!more_room((void **)&out->metrics, out->n_metrics + n, &out->metrics_room, sizeof *out->metrics)) {
+  if (!metrics_room(out, n)) {
     no_memory(out);
     return NULL;
   }

@@ -25,8 +25,9 @@ struct evp_out {
   const struct evp_stream *stream;
   uint64_t prologue; /* its greatest length before a batch that came in */
   struct block *block; /* of what is staged now; NULL: nothing yet */
-  struct evp_metric *metrics; /* staged: their times are event times */
+  struct evp_metric *metrics; /* staged, in the block: their times are event times; NULL: none */
   size_t n_metrics, metrics_room;
+  size_t metrics_before; /* how many the block before had */
   struct evp_log *logs;
   size_t n_logs, logs_room;
   struct out_events *events;

@@ -97,7 +97,8 @@ struct evp_buckets {
 };
 
 enum evp_metric_flag {
-  EVP_METRIC_LAST = 1, /* the series ends with this item */
+  EVP_METRIC_LAST = 1, /* the series ends with this item, and begins anew if there is another one. Set by the core after
+                          evp_series_end(), or by who emits: so a series that may come again can be kept */
   EVP_METRIC_ESTIMATED = 2 /* no wall clock event was seen: the time is estimated */
 };
 
@@ -305,7 +306,7 @@ void evp_late(struct evp_ctx *, uint64_t events);
 
 /* The series with this name, unit, kind, type, labels, bounds; `id` and `start` are filled in. Strings are copied. */
 const struct evp_series *evp_series_get(struct evp_ctx *, const struct evp_series *wanted);
-void evp_series_end(struct evp_ctx *, const struct evp_series *); /* it will not be emitted again */
+void evp_series_end(struct evp_ctx *, const struct evp_series *); /* it will not be emitted again: let go of */
 enum evp_status evp_emit_int(struct evp_out *, const struct evp_series *, uint64_t time, int64_t value);
 enum evp_status evp_emit_double(struct evp_out *, const struct evp_series *, uint64_t time, double value);
 enum evp_status evp_emit_buckets(

@@ -46,24 +46,35 @@ static inline uint64_t hash_bytes(const void *data, size_t size, uint64_t seed)
   return hash_word(word, hash);
 }
 
-/* Are both the same? For the short keys of tables, where calling memcmp would cost more than comparing. */
+static inline bool hash_same_8(const uint8_t *a, const uint8_t *b)
+{
+  uint64_t x, y;
+  memcpy(&x, a, 8);
+  memcpy(&y, b, 8);
+  return x == y;
+}
+
+static inline bool hash_same_4(const uint8_t *a, const uint8_t *b)
+{
+  uint32_t x, y;
+  memcpy(&x, a, 4);
+  memcpy(&y, b, 4);
+  return x == y;
+}
+
+/* Are both the same? For the short keys of tables, where calling memcmp would cost more than comparing. Words that overlap
+   save the loops. */
 static inline bool hash_same_bytes(const void *left, const void *right, size_t size)
 {
   const uint8_t *a = left, *b = right;
-  if (size < 8) {
-    for (size_t i = 0; i < size; i++)
-      if (a[i] != b[i]) return false;
-    return true;
+  if (size >= 8) {
+    if (!hash_same_8(a, b) || !hash_same_8(a + size - 8, b + size - 8)) return false;
+    if (size <= 16) return true;
+    if (!hash_same_8(a + 8, b + 8) || !hash_same_8(a + size - 16, b + size - 16)) return false;
+    return size <= 32 || !memcmp(a + 16, b + 16, size - 32);
   }
-  uint64_t x, y;
-  for (size_t i = 0; i + 8 < size; i += 8) {
-    memcpy(&x, a + i, 8);
-    memcpy(&y, b + i, 8);
-    if (x != y) return false;
-  }
-  memcpy(&x, a + size - 8, 8); /* the last word overlaps the one before */
-  memcpy(&y, b + size - 8, 8);
-  return x == y;
+  if (size >= 4) return hash_same_4(a, b) && hash_same_4(a + size - 4, b + size - 4);
+  return !size || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
 }
 
 static inline uint64_t hash_name_more(uint64_t hash, const void *data, size_t size)

@@ -34,6 +34,12 @@ static void emit(uint32_t n)
   for (uint32_t i = 0; i < n; i++) metrics[i] = (struct evp_metric){i, series, {.i = i}, 0, 0};
 }
 
+static const struct evp_series *another_series(const char *name)
+{
+  const struct evp_series wanted = {.name = name, .unit = "", .help = "", .kind = EVP_GAUGE, .type = EVP_INT64};
+  return series_get(harness.engine.series, &wanted, &harness.labels);
+}
+
 static void take_all(void)
 {
   for (size_t i = 0; i < out.n_ready; i++) block_unref(out.ready[i]->block);
@@ -69,8 +75,7 @@ START_TEST(a_series_ends_in_its_stream_only)
   struct evp_metric *metric = evp_emit_metrics(&other, 1);
   ck_assert_ptr_nonnull(metric);
   *metric = (struct evp_metric){1, series, {.i = 1}, 0, 0};
-  struct evp_series wanted = {.name = "else", .unit = "", .help = "", .kind = EVP_GAUGE, .type = EVP_INT64};
-  const struct evp_series *another = series_get(harness.engine.series, &wanted, &harness.labels);
+  const struct evp_series *another = another_series("else");
   out_end_series(&other, another);
   out_finish(&other);
   ck_assert_uint_eq(other.ready[0]->batch.metrics[0].flags & EVP_METRIC_LAST, 0);
@@ -80,6 +85,52 @@ START_TEST(a_series_ends_in_its_stream_only)
   out_free(&other);
   series_unref(harness.engine.series, another);
   take_all();
+}
+END_TEST
+
+/* One that ends and comes again in the same call ended where it ended. */
+START_TEST(what_comes_after_the_end_is_not_the_last)
+{
+  const struct evp_series *another = another_series("else");
+  emit(1);
+  out_end_series(&out, series);
+  emit(2);
+  ck_assert_int_eq(evp_emit_int(&out, another, 5, 5), EVP_OK);
+  out_finish(&out);
+  const uint32_t last[] = {EVP_METRIC_LAST, 0, 0, 0};
+  for (int i = 0; i < 4; i++) ck_assert_uint_eq(out.ready[0]->batch.metrics[i].flags, last[i]);
+  series_unref(harness.engine.series, another);
+  take_all();
+}
+END_TEST
+
+/* What ends is looked for, if something else was emitted meanwhile. */
+START_TEST(the_last_item_is_marked_wherever_it_is)
+{
+  const struct evp_series *another = another_series("else");
+  emit(3);
+  for (int i = 0; i < 5; i++) ck_assert_int_eq(evp_emit_int(&out, another, 5, 5), EVP_OK);
+  out_end_series(&out, series);
+  out_finish(&out);
+  for (int i = 0; i < 8; i++) ck_assert_uint_eq(out.ready[0]->batch.metrics[i].flags, i == 2 ? EVP_METRIC_LAST : 0);
+  series_unref(harness.engine.series, another);
+  take_all();
+}
+END_TEST
+
+/* Metrics lie in the block while they are staged: what was handed out and filled in stays as the room grows. */
+START_TEST(staged_metrics_move_with_their_values)
+{
+  for (int census = 0; census < 3; census++) {
+    for (uint32_t n = 0; n < 300; n += 7) emit(7);
+    ck_assert_ptr_nonnull(evp_emit_metrics(&out, 0));
+    out_finish(&out);
+    const struct evp_batch *batch = &out.ready[0]->batch;
+    ck_assert_uint_eq(out.n_ready, 1);
+    ck_assert_uint_eq(batch->n, 301);
+    for (uint32_t i = 0; i < batch->n; i++) ck_assert_int_eq(batch->metrics[i].value.i, i % 7);
+    take_all();
+  }
 }
 END_TEST
 
@@ -134,6 +185,9 @@ int main(void)
   tcase_add_checked_fixture(cases, set_up, tear_down);
   tcase_add_test(cases, small_groups_share_a_batch);
   tcase_add_test(cases, a_series_ends_in_its_stream_only);
+  tcase_add_test(cases, what_comes_after_the_end_is_not_the_last);
+  tcase_add_test(cases, the_last_item_is_marked_wherever_it_is);
+  tcase_add_test(cases, staged_metrics_move_with_their_values);
   tcase_add_test(cases, many_groups_go_out_early);
   tcase_add_test(cases, a_large_group_stays_together);
   tcase_add_test(cases, what_is_no_group_may_be_cut);

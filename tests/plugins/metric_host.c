@@ -13,6 +13,7 @@ struct host_series {
   struct evp_series series;
   struct host_series *next;
   char *text;
+  bool last; /* its last item said that it ends */
   bool ended;
 };
 
@@ -238,29 +239,31 @@ void evp_series_end(struct evp_ctx *ctx, const struct evp_series *ended)
   struct host_series *series = (struct host_series *)(uintptr_t)ended;
   if (series->ended) abort();
   series->ended = true;
-  if (!host->count_only) put(host, "end %s\n", series->text);
+  if (!host->count_only && !series->last) put(host, "end %s\n", series->text);
 }
 
-static void take_metric(struct metric_host *host, const struct evp_series *emitted, uint64_t time, int64_t value)
+static void take_metric(struct metric_host *host, const struct evp_metric *metric)
 {
-  const struct host_series *series = (const struct host_series *)emitted;
+  struct host_series *series = (struct host_series *)(uintptr_t)metric->series;
   if (series->ended) abort();
   host->metrics++;
-  if (!host->count_only) put(host, "%" PRIu64 " %s %" PRId64 "\n", time, series->text, value);
+  series->last = metric->flags & EVP_METRIC_LAST;
+  if (host->count_only) return;
+  put(host, "%" PRIu64 " %s %" PRId64 "\n", (uint64_t)metric->time, series->text, metric->value.i);
+  if (series->last) put(host, "end %s\n", series->text);
 }
 
 static void take_room(struct metric_host *host)
 {
   struct evp_metric *room = host->room;
   host->room = NULL;
-  for (uint32_t i = 0; room && i < host->n_room; i++)
-    take_metric(host, room[i].series, (uint64_t)room[i].time, room[i].value.i);
+  for (uint32_t i = 0; room && i < host->n_room; i++) take_metric(host, &room[i]);
   free(room);
 }
 
 enum evp_status evp_emit_int(struct evp_out *out, const struct evp_series *emitted, uint64_t time, int64_t value)
 {
-  take_metric(of_ctx(out), emitted, time, value);
+  take_metric(of_ctx(out), &(struct evp_metric){.time = (int64_t)time, .series = emitted, .value.i = value});
   return EVP_OK;
 }
 

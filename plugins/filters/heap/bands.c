@@ -114,9 +114,17 @@ static bool is_forgotten(const struct band *band, uint32_t oldest)
   return !band->shown && band->generation < oldest;
 }
 
+static bool any_forgotten(const struct bands *bands, uint32_t oldest)
+{
+  for (uint32_t i = 0; i < bands->n; i++)
+    if (is_forgotten(&bands->items[i], oldest)) return true;
+  return false;
+}
+
 uint32_t bands_forget(struct bands *bands, struct evp_ctx *ctx, uint32_t oldest, uint32_t *numbers)
 {
   uint32_t kept = 0;
+  if (!any_forgotten(bands, oldest)) return 0;
   for (uint32_t i = 0; i < bands->n; i++) {
     struct band *band = &bands->items[i];
     numbers[i] = BAND_NONE;

@@ -57,8 +57,8 @@ static inline const struct evp_series *band_series(struct band *band, struct evp
   return band->series ? band->series : band_make_series(band, ctx);
 }
 
-/* Ends and drops every band that is not shown and was last seen before the census `oldest`. numbers[i] becomes the new
-   number of band i, or BAND_NONE; it has room for all. Returns how many were dropped. */
+/* Ends and drops every band that is not shown and was last seen before the census `oldest`. Returns how many were dropped;
+   if any, numbers[i] becomes the new number of band i, or BAND_NONE. It has room for all. */
 uint32_t bands_forget(struct bands *, struct evp_ctx *, uint32_t oldest, uint32_t *numbers);
 
 #endif

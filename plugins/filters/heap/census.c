@@ -68,13 +68,20 @@ bool census_begin(struct census *census, uint64_t time)
   return forget(census);
 }
 
+static uint32_t get_band(struct census *census, const struct band_name *name)
+{
+  uint32_t n = census->bands.n;
+  uint32_t number = bands_get(&census->bands, name);
+  census->unnamed = census->unnamed || census->bands.n != n;
+  return number != BAND_NONE && reserve_all(census) ? number : BAND_NONE;
+}
+
 static uint32_t special_band(struct census *census, enum breakdown breakdown, const char *label)
 {
   struct band_name name;
   band_name_init(&name, breakdown);
   label_make(&name.parts[BAND_LABEL], label, strlen(label));
-  uint32_t number = bands_get(&census->bands, &name);
-  return number != BAND_NONE && reserve_all(census) ? number : BAND_NONE;
+  return get_band(census, &name);
 }
 
 uint32_t census_band(struct census *census, const struct band_name *name)
@@ -85,8 +92,7 @@ uint32_t census_band(struct census *census, const struct band_name *name)
     census->merged++;
     return special_band(census, name->breakdown, "(other)");
   }
-  number = bands_get(&census->bands, name);
-  return number != BAND_NONE && reserve_all(census) ? number : BAND_NONE;
+  return get_band(census, name);
 }
 
 /* ------------------------------------------------------------------------------------------------------- top */
@@ -171,40 +177,72 @@ struct totals {
   uint32_t bands[BREAKDOWN_COUNT];
 };
 
-/* Mostly all bands are of one breakdown: what goes on in a run of them need not go through memory. Without a top each
-   gets its series here, on the same way. False: no memory (reported). */
-static bool add_up(struct census *census, struct totals *totals)
+static struct band *present_band(const struct census *census, uint32_t i)
 {
-  *totals = (struct totals){0};
-  for (uint32_t i = 0; i < census->present.n;) {
-    unsigned breakdown = census->bands.items[census->present.items[i]].breakdown;
-    uint64_t bytes = totals->bytes[breakdown];
-    uint32_t begin = i;
-    for (; i < census->present.n; i++) {
-      struct band *band = &census->bands.items[census->present.items[i]];
-      if (band->breakdown != breakdown) break;
-      if (!census->settings.top && !band_series(band, census->ctx)) return false;
-      bytes = census_sum(bytes, band->bytes);
-    }
-    totals->bytes[breakdown] = bytes;
-    totals->bands[breakdown] += i - begin;
+  return &census->bands.items[census->present.items[i]];
+}
+
+static void add_up(const struct census *census, struct totals *totals)
+{
+  for (uint32_t i = 0; i < census->present.n; i++) {
+    const struct band *band = present_band(census, i);
+    totals->bytes[band->breakdown] = census_sum(totals->bytes[band->breakdown], band->bytes);
+    totals->bands[band->breakdown]++;
   }
-  return true;
 }
 
 static bool choose_top(struct census *census, const struct totals *totals)
 {
-  for (unsigned i = 0; i < BREAKDOWN_COUNT && census->settings.top; i++)
+  for (unsigned i = 0; i < BREAKDOWN_COUNT; i++)
     if (totals->bands[i] && !apply_top(census, (enum breakdown)i, totals->bands[i])) return false;
   return true;
 }
 
-/* How many bands of the open census are kept; each has its series then. False: no memory (reported). */
+static void show(const struct census *census, struct band *band, struct evp_metric *metric)
+{
+  band->kept = census->generation;
+  band->shown = true;
+  *metric = (struct evp_metric){(int64_t)census->time, band->series, {.i = value_of(band->bytes)}, 0, 0};
+}
+
+/* Each has its series before the first is emitted: what was emitted can not be taken back. False: no memory (reported). */
+static bool name_present(struct census *census)
+{
+  for (uint32_t i = 0; census->unnamed && i < census->present.n; i++)
+    if (!band_series(present_band(census, i), census->ctx)) return false;
+  census->unnamed = false;
+  return true;
+}
+
+/* Without a top: adds up and emits on one way. Mostly all bands are of one breakdown: the sum of a run of them need not go
+   through memory. */
+static enum evp_status emit_all(struct census *census, struct totals *totals, struct evp_out *out)
+{
+  uint32_t n = census->present.n;
+  struct evp_metric *metric = name_present(census) ? evp_emit_metrics(out, n) : NULL;
+  if (!metric) return EVP_ERROR;
+  for (uint32_t i = 0; i < n;) {
+    unsigned breakdown = present_band(census, i)->breakdown;
+    uint64_t bytes = totals->bytes[breakdown];
+    uint32_t begin = i;
+    for (; i < n; i++) {
+      struct band *band = present_band(census, i);
+      if (band->breakdown != breakdown) break;
+      bytes = census_sum(bytes, band->bytes);
+      show(census, band, metric++);
+    }
+    totals->bytes[breakdown] = bytes;
+    totals->bands[breakdown] += i - begin;
+  }
+  return EVP_OK;
+}
+
+/* How many bands of the open census the top keeps; each has its series then. False: no memory (reported). */
 static bool count_kept(struct census *census, uint32_t *n)
 {
-  *n = census->settings.top ? 0 : census->present.n;
-  for (uint32_t i = 0; census->settings.top && i < census->present.n; i++) {
-    struct band *band = &census->bands.items[census->present.items[i]];
+  *n = 0;
+  for (uint32_t i = 0; i < census->present.n; i++) {
+    struct band *band = present_band(census, i);
     if (band->kept != census->generation) continue;
     if (!band_series(band, census->ctx)) return false;
     ++*n;
@@ -212,45 +250,50 @@ static bool count_kept(struct census *census, uint32_t *n)
   return true;
 }
 
-/* Without a top all are kept. `again`: how many of them had been shown before. */
-static enum evp_status emit_kept(struct census *census, uint32_t *again, struct evp_out *out)
+/* Only what is shown stays in `present`. */
+static enum evp_status emit_top(struct census *census, struct totals *totals, struct evp_out *out)
 {
-  bool all = census->settings.top == 0;
-  uint32_t n, shown_before = 0;
-  struct evp_metric *metric = count_kept(census, &n) ? evp_emit_metrics(out, n) : NULL;
+  add_up(census, totals);
+  uint32_t kept;
+  bool good = choose_top(census, totals) && count_kept(census, &kept);
+  struct evp_metric *metric = good ? evp_emit_metrics(out, kept) : NULL;
   if (!metric) return EVP_ERROR;
+  kept = 0;
   for (uint32_t i = 0; i < census->present.n; i++) {
-    uint32_t number = census->present.items[i];
-    struct band *band = &census->bands.items[number];
-    if (!all && band->kept != census->generation) continue;
-    band->kept = census->generation;
-    *metric++ = (struct evp_metric){(int64_t)census->time, band->series, {.i = value_of(band->bytes)}, 0, 0};
-    if (!band->shown) census->shown.items[census->shown.n++] = number;
-    shown_before += band->shown;
-    band->shown = true;
+    struct band *band = present_band(census, i);
+    if (band->kept != census->generation) continue;
+    show(census, band, metric++);
+    census->present.items[kept++] = census->present.items[i];
   }
-  *again = shown_before;
+  census->present.n = kept;
   return EVP_OK;
 }
 
-/* Takes back what was shown before and is not in this census. Its series ends with that: if the band comes again it is another,
-   of the same name. */
-static enum evp_status emit_vanished(struct census *census, uint64_t time, struct evp_out *out)
+static enum evp_status emit_last(struct evp_out *out, const struct evp_series *series, uint64_t time)
 {
-  struct numbers *shown = &census->shown;
-  uint32_t still = 0;
-  for (uint32_t i = 0; i < shown->n; i++) {
-    struct band *band = &census->bands.items[shown->items[i]];
-    if (band->kept == census->generation) {
-      shown->items[still++] = shown->items[i];
-      continue;
-    }
-    band->shown = false;
-    if (evp_emit_int(out, band->series, time, 0) != EVP_OK) return EVP_ERROR;
-    evp_series_end(census->ctx, band->series);
-    band->series = NULL;
+  struct evp_metric *metric = evp_emit_metrics(out, 1);
+  if (!metric) return EVP_ERROR;
+  *metric = (struct evp_metric){(int64_t)time, series, {.i = 0}, EVP_METRIC_LAST, 0};
+  return EVP_OK;
+}
+
+/* What was shown before and is not in this census is taken back, if the census is complete. The series stays at hand: many a
+   band comes again soon. Then what is present is what is shown. */
+static enum evp_status emit_vanished(struct census *census, uint64_t time, bool complete, struct evp_out *out)
+{
+  struct numbers before = census->shown;
+  for (uint32_t i = 0; i < before.n; i++) {
+    struct band *band = &census->bands.items[before.items[i]];
+    if (band->kept == census->generation) continue;
+    band->shown = !complete;
+    if (!complete)
+      census->present.items[census->present.n++] = before.items[i];
+    else if (emit_last(out, band->series, time) != EVP_OK)
+      return EVP_ERROR;
   }
-  shown->n = still;
+  census->shown = census->present;
+  census->present = before;
+  census->present.n = 0;
   return EVP_OK;
 }
 
@@ -263,11 +306,12 @@ static enum evp_status emit_sum(
   return *series ? evp_emit_int(out, *series, time, value_of(bytes)) : EVP_ERROR;
 }
 
+/* `empty`: the breakdown of a census without rows; BREAKDOWN_COUNT: it has some. */
 static enum evp_status emit_sums(
-  struct census *census, const struct totals *totals, enum breakdown current, struct evp_out *out)
+  struct census *census, const struct totals *totals, enum breakdown empty, struct evp_out *out)
 {
   for (unsigned breakdown = 0; breakdown < BREAKDOWN_COUNT; breakdown++) {
-    bool present = totals->bands[breakdown] > 0 || (census->present.n == 0 && breakdown == current);
+    bool present = totals->bands[breakdown] > 0 || breakdown == empty;
     if (!present && !census->sum_shown[breakdown]) continue;
     census->sum_shown[breakdown] = present;
     if (emit_sum(census, breakdown, census->time, totals->bytes[breakdown], out) != EVP_OK) return EVP_ERROR;
@@ -292,14 +336,12 @@ static void report(struct census *census)
 
 enum evp_status census_finish(struct census *census, enum breakdown breakdown, bool complete, struct evp_out *out)
 {
-  struct totals totals;
-  uint32_t again, before = census->shown.n;
+  struct totals totals = {0};
   census->open = false;
-  if (!add_up(census, &totals) || !choose_top(census, &totals) || emit_kept(census, &again, out) != EVP_OK)
-    return EVP_ERROR;
-  bool vanished = complete && again < before;
-  if (vanished && emit_vanished(census, census->time, out) != EVP_OK) return EVP_ERROR;
-  if (emit_sums(census, &totals, breakdown, out) != EVP_OK) return EVP_ERROR;
+  bool all = census->settings.top == 0, empty = census->present.n == 0;
+  if ((all ? emit_all : emit_top)(census, &totals, out) != EVP_OK) return EVP_ERROR;
+  if (emit_vanished(census, census->time, complete, out) != EVP_OK) return EVP_ERROR;
+  if (emit_sums(census, &totals, empty ? breakdown : BREAKDOWN_COUNT, out) != EVP_OK) return EVP_ERROR;
   evp_emit_group_end(out);
   report(census);
   return EVP_OK;
@@ -309,11 +351,12 @@ enum evp_status census_end(struct census *census, uint64_t time, struct evp_out 
 {
   bool any = census->shown.n > 0;
   census->generation++; /* nothing is kept in the census that never comes */
-  if (emit_vanished(census, time, out) != EVP_OK) return EVP_ERROR;
+  census->present.n = 0;
+  if (emit_vanished(census, time, true, out) != EVP_OK) return EVP_ERROR;
   for (unsigned breakdown = 0; breakdown < BREAKDOWN_COUNT; breakdown++) {
     if (!census->sum_shown[breakdown]) continue;
     any = true;
-    if (emit_sum(census, breakdown, time, 0, out) != EVP_OK) return EVP_ERROR;
+    if (emit_last(out, census->sums[breakdown], time) != EVP_OK) return EVP_ERROR;
     evp_series_end(census->ctx, census->sums[breakdown]);
   }
   for (uint32_t i = 0; i < census->bands.n; i++)

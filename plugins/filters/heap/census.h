@@ -26,8 +26,9 @@ struct census {
   struct bands bands;
   uint32_t generation; /* number of censuses begun */
   bool open;
+  bool unnamed; /* a band that is new may have no series yet */
   uint64_t time;
-  struct numbers present; /* bands of the open census, in order of appearance */
+  struct numbers present; /* bands of the open census, in order of appearance; each list has room for every band */
   struct numbers shown; /* bands whose last value was not taken back */
   struct numbers largest; /* a heap, while the top is looked for */
   const struct evp_series *sums[BREAKDOWN_COUNT]; /* NULL: not shown yet */
@@ -50,16 +51,41 @@ static inline uint64_t census_sum(uint64_t a, uint64_t b)
   return a + b < a ? UINT64_MAX : a + b;
 }
 
-/* A row of the open census. The hottest function of a heap profile: so it is here. */
+/* Adds rows to the open census: what of it is needed for that, for who adds many. The hottest functions of a heap profile: so
+   they are here. */
+struct adder {
+  struct band *bands;
+  uint32_t *present; /* where the next band that comes up goes: there is room for every band */
+  uint32_t generation;
+};
+
+static inline struct adder census_adder(const struct census *census)
+{
+  return (struct adder){census->bands.items, census->present.items + census->present.n, census->generation};
+}
+
+static inline void adder_add(struct adder *adder, uint32_t number, uint64_t bytes)
+{
+  struct band *band = &adder->bands[number];
+  if (band->generation == adder->generation) {
+    band->bytes = census_sum(band->bytes, bytes);
+    return;
+  }
+  band->generation = adder->generation;
+  band->bytes = bytes;
+  *adder->present++ = number;
+}
+
+static inline void census_added(struct census *census, const struct adder *adder)
+{
+  census->present.n = (uint32_t)(adder->present - census->present.items);
+}
+
 static inline void census_add(struct census *census, uint32_t number, uint64_t bytes)
 {
-  struct band *band = &census->bands.items[number];
-  if (band->generation != census->generation) {
-    band->generation = census->generation;
-    band->bytes = 0;
-    census->present.items[census->present.n++] = number; /* has room for every band: census_band() */
-  }
-  band->bytes = census_sum(band->bytes, bytes);
+  struct adder adder = census_adder(census);
+  adder_add(&adder, number, bytes);
+  census_added(census, &adder);
 }
 
 /* Emits the open census and closes it. `breakdown`: what a census without rows is one of. An incomplete one says

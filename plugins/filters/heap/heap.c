@@ -154,8 +154,7 @@ static bool is_row(const struct evp_event *event)
 
 static enum evp_status add_row(struct heap *heap, const struct evp_event *event)
 {
-  uint32_t band = rows_expected(&heap->rows, event);
-  if (band == BAND_NONE) band = rows_band(&heap->rows, event, heap->dialect);
+  uint32_t band = rows_band(&heap->rows, event, heap->dialect);
   if (band == ROW_MALFORMED) return malformed(heap);
   if (band == BAND_NONE) {
     evp_error(heap->ctx, "no memory for the bands of a heap census");
@@ -168,18 +167,19 @@ static enum evp_status add_row(struct heap *heap, const struct evp_event *event)
 /* The rows from item *i on: they come one after the other, and are most of what a heap profile is. */
 static enum evp_status add_rows(struct heap *heap, const struct evp_batch *batch, uint32_t *i)
 {
-  uint64_t newest = heap->newest;
   enum evp_status status = EVP_OK;
-  for (; *i < batch->n && status == EVP_OK; ++*i) {
+  while (status == EVP_OK) {
+    if (heap->census.open) *i = rows_add_expected(&heap->rows, batch, *i, &heap->newest);
+    if (*i == batch->n) break;
     const struct evp_event *event = &batch->events[batch->sel[*i]];
     if (!is_row(event)) break;
-    if (event->time > newest) newest = event->time;
+    ++*i;
+    if (event->time > heap->newest) heap->newest = event->time;
     if (heap->census.open)
       status = add_row(heap, event);
     else
       heap->orphans++;
   }
-  heap->newest = newest;
   return status;
 }
 

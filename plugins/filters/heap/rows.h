@@ -22,7 +22,8 @@ struct row_settings {
 
 struct row { /* remembered */
   uint32_t key; /* where its bytes are */
-  uint16_t size, tag; /* the tag: type of the event and profile */
+  uint16_t size; /* of these */
+  uint16_t kind; /* what else tells it from others: type of the event, profile */
   uint32_t band;
   uint32_t next; /* the row that came after it last time */
 };
@@ -64,26 +65,8 @@ enum { ROW_KEY = 9 /* where in the payload begins what names the band */ };
 #define ROW_MALFORMED (BAND_NONE - 1)
 uint32_t rows_band(struct rows *, const struct evp_event *, uint32_t dialect); /* BAND_NONE: no memory */
 
-static inline uint16_t row_tag(const struct evp_event *event)
-{
-  return (uint16_t)((event->type & 0xff) << 8 | event->data[0]);
-}
-
-static inline bool row_is(const struct rows *rows, uint32_t number, uint16_t tag, const void *key, size_t size)
-{
-  const struct row *row = &rows->items[number];
-  return row->size == size && row->tag == tag && hash_same_bytes(rows->keys + row->key, key, size);
-}
-
-/* Is this the row that followed the last one before? Then its band is at hand; else BAND_NONE, and rows_band() knows.
-   Of nearly every row of a profile it is: so it is here. */
-static inline uint32_t rows_expected(struct rows *rows, const struct evp_event *event)
-{
-  if (rows->n == 0 || event->size < ROW_KEY) return BAND_NONE;
-  uint32_t expected = rows->items[rows->last].next;
-  if (!row_is(rows, expected, row_tag(event), event->data + ROW_KEY, event->size - (size_t)ROW_KEY)) return BAND_NONE;
-  rows->last = expected;
-  return rows->items[expected].band;
-}
+/* Adds items from `i` on to the open census as long as each is the row that followed the one before it last time; the first
+   that is not is returned. `*newest` rises to the greatest time of these. */
+uint32_t rows_add_expected(struct rows *, const struct evp_batch *, uint32_t i, uint64_t *newest);
 
 #endif

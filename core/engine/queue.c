@@ -1,5 +1,5 @@
-#include "engine/queue.h"
 #include "engine/engine_state.h"
+#include "engine/queue_state.h"
 #include "engine/stream.h"
 #include "engine/time.h"
 #include "log.h"
@@ -11,62 +11,7 @@
 
 /* When a sink that sleeps is woken although the source has more at once: a wake costs two switches of context. */
 enum { MUCH = 1024 * 1024 };
-enum { HINTS = 64 };
 #define LONG (2 * (uint64_t)NS_PER_MS)
-
-struct slot {
-  enum entry_type type; /* ENTRY_NONE: dropped meanwhile */
-  bool first, last; /* BATCH: of its group */
-  uint64_t group;
-  const struct evp_stream *stream;
-  struct view *view;
-  uint64_t since; /* BATCH: monotonic time at which it came */
-};
-
-/* What one stream lost of one signal and was not told yet. */
-struct loss {
-  const struct evp_stream *stream; /* referenced */
-  uint32_t signal;
-  uint64_t items;
-  bool seeking; /* bytes: skip until a reader may begin */
-};
-
-/* A group of which more is to come. */
-struct open_group {
-  const struct evp_stream *stream;
-  const char *origin;
-  uint64_t id;
-  bool cut; /* its begin was dropped: the rest follows */
-};
-
-/* No group of this stream begins before this position: what a sink that stands still holds is not looked through again for
-   each batch that is dropped. */
-struct hint {
-  uint64_t stream, position;
-};
-
-struct queue {
-  struct node *sink;
-  uint64_t limit;
-  enum when_full when_full;
-  pthread_mutex_t lock;
-  struct slot *slots; /* a ring; its room is a power of two */
-  size_t room, head, n;
-  uint64_t popped; /* slots in all: the position of the first of the n */
-  size_t n_dropped; /* slots among the n that are empty */
-  struct hint hints[HINTS]; /* by the stream's id; good until the slots move */
-  uint64_t bytes;
-  struct loss *losses;
-  size_t n_losses;
-  struct open_group *open;
-  size_t n_open;
-  uint64_t last_group;
-  bool asleep; /* the sink waits on wake_fd */
-  atomic_bool news; /* something was pushed while it slept */
-  uint64_t news_since; /* monotonic, 0: not looked at yet */
-  bool starved; /* a lane found no room */
-  int wake_fd;
-};
 
 struct queue *queue_new(struct node *sink)
 {
@@ -115,11 +60,6 @@ void queue_free(struct queue *queue)
 int queue_wake_fd(const struct queue *queue)
 {
   return queue->wake_fd;
-}
-
-static struct slot *slot_at(struct queue *queue, size_t index)
-{
-  return &queue->slots[(queue->head + index) & (queue->room - 1)];
 }
 
 static bool grow_slots(struct queue *queue)
@@ -174,93 +114,6 @@ static void close_group(struct queue *queue, struct open_group *group)
   *group = queue->open[--queue->n_open];
 }
 
-/* ------------------------------------------------------------------------------------------------------ drops */
-
-static struct loss *loss_of(struct queue *queue, const struct evp_stream *stream, uint32_t signal)
-{
-  for (size_t i = 0; i < queue->n_losses; i++)
-    if (queue->losses[i].stream == stream && queue->losses[i].signal == signal) return &queue->losses[i];
-  struct loss *losses = realloc(queue->losses, (queue->n_losses + 1) * sizeof *losses);
-  if (!losses) return NULL;
-  queue->losses = losses;
-  losses[queue->n_losses] = (struct loss){.stream = evp_stream_ref(stream), .signal = signal};
-  return &losses[queue->n_losses++];
-}
-
-/* Under the lock: counts a batch as lost, for the statistics and for the gap. */
-static void lose(struct queue *queue, const struct evp_batch *batch, const char *reason)
-{
-  const struct pipeline_node *config = queue->sink->config;
-  struct loss *loss = loss_of(queue, batch->stream, batch->signal);
-  if (loss) {
-    loss->items += batch->n;
-    loss->seeking = batch->signal == EVP_BYTES;
-  }
-  statistics_drop(&queue->sink->statistics, config->name, config->place, batch->n, reason);
-}
-
-static void empty_slot(struct queue *queue, struct slot *slot)
-{
-  *slot = (struct slot){.type = ENTRY_NONE};
-  queue->n_dropped++;
-}
-
-static void drop_slot(struct queue *queue, struct slot *slot)
-{
-  lose(queue, &slot->view->batch, "queue_full");
-  queue->bytes -= slot->view->charge;
-  block_unref(slot->view->block);
-  empty_slot(queue, slot);
-}
-
-/* Moves the slots together when most are empty: a sink that stands still pops none, and drops go on. */
-static void close_ranks(struct queue *queue)
-{
-  enum { TOLERATED = 64 };
-  if (queue->n_dropped < TOLERATED || queue->n_dropped * 2 < queue->n) return;
-  size_t kept = 0;
-  for (size_t i = 0; i < queue->n; i++) {
-    struct slot slot = *slot_at(queue, i);
-    if (slot.type != ENTRY_NONE) *slot_at(queue, kept++) = slot;
-  }
-  for (size_t i = kept; i < queue->n; i++) *slot_at(queue, i) = (struct slot){.type = ENTRY_NONE};
-  queue->n = kept;
-  queue->n_dropped = 0;
-  memset(queue->hints, 0, sizeof queue->hints);
-}
-
-/* The oldest slot at which a group of this stream begins; queue->n: there is none. */
-static size_t oldest_group(struct queue *queue, const struct evp_stream *stream)
-{
-  struct hint *hint = &queue->hints[stream->id % HINTS];
-  size_t i =
-    hint->stream == stream->id && hint->position > queue->popped ? (size_t)(hint->position - queue->popped) : 0;
-  for (; i < queue->n; i++) {
-    const struct slot *slot = slot_at(queue, i);
-    if (slot->type == ENTRY_BATCH && slot->stream == stream && slot->first) break;
-  }
-  *hint = (struct hint){stream->id, queue->popped + i};
-  return i;
-}
-
-/* Drops the oldest group of this stream that is still here as a whole. False: there is none. */
-static bool drop_oldest(struct queue *queue, const struct evp_stream *stream)
-{
-  size_t i = oldest_group(queue, stream);
-  if (i == queue->n) return false;
-  uint64_t group = slot_at(queue, i)->group;
-  for (bool last = false; i < queue->n && !last; i++) {
-    struct slot *slot = slot_at(queue, i);
-    if (slot->type != ENTRY_BATCH || slot->group != group) continue;
-    last = slot->last;
-    drop_slot(queue, slot);
-  }
-  for (size_t k = 0; k < queue->n_open; k++)
-    if (queue->open[k].id == group) queue->open[k].cut = true;
-  close_ranks(queue);
-  return true;
-}
-
 /* ------------------------------------------------------------------------------------------------------- push */
 
 bool queue_waits(const struct queue *queue, const struct evp_stream *stream)
@@ -286,40 +139,10 @@ bool queue_push_begin(struct queue *queue, const struct evp_stream *stream)
   return push_mark(queue, ENTRY_BEGIN, stream);
 }
 
-static void forget_losses(struct queue *queue, const struct evp_stream *stream)
-{
-  for (size_t i = queue->n_losses; i-- > 0;) {
-    if (queue->losses[i].stream != stream) continue;
-    queue->losses[i] = queue->losses[--queue->n_losses];
-    evp_stream_unref(stream); /* the caller holds another */
-  }
-}
-
-/* Under the lock: a stream that begins and ends here, with nothing left in between, is none of the sink's business. Else
-   a program that restarts again and again would fill the queue of a sink that stands still. */
-static bool was_for_nothing(struct queue *queue, const struct evp_stream *stream)
-{
-  struct slot *begin = NULL;
-  for (size_t i = 0; i < queue->n; i++) {
-    struct slot *slot = slot_at(queue, i);
-    if (slot->stream != stream || slot->type == ENTRY_NONE) continue;
-    if (slot->type != ENTRY_BEGIN) return false;
-    begin = slot;
-  }
-  bool lost = false;
-  for (size_t i = 0; i < queue->n_losses; i++) lost = lost || queue->losses[i].stream == stream;
-  if (!begin || !lost) return false;
-  empty_slot(queue, begin);
-  forget_losses(queue, stream);
-  evp_stream_unref(stream);
-  close_ranks(queue);
-  return true;
-}
-
 bool queue_push_end(struct queue *queue, const struct evp_stream *stream)
 {
   pthread_mutex_lock(&queue->lock);
-  bool nothing = was_for_nothing(queue, stream);
+  bool nothing = queue_was_for_nothing(queue, stream);
   pthread_mutex_unlock(&queue->lock);
   return nothing || push_mark(queue, ENTRY_END, stream);
 }
@@ -338,7 +161,7 @@ static bool make_room(struct queue *queue, const struct view *view)
   if (group && group->cut) return false;
   if (queue_waits(queue, batch->stream) || fits(queue, view)) return true;
   if (queue->when_full != WHEN_FULL_DROP_NEWEST)
-    while (!fits(queue, view) && drop_oldest(queue, batch->stream)) {}
+    while (!fits(queue, view) && queue_drop_oldest(queue, batch->stream)) {}
   if (group) return !group->cut;
   return fits(queue, view);
 }
@@ -364,10 +187,10 @@ static void enqueue(struct queue *queue, struct view *view)
       block_ref(view->block);
       queue->bytes += view->charge;
     } else {
-      lose(queue, batch, "no_memory");
+      queue_lose(queue, batch, "no_memory");
     }
   } else {
-    lose(queue, batch, "queue_full");
+    queue_lose(queue, batch, "queue_full");
   }
   if (group && !more) close_group(queue, group);
   if (!group && more) open_group(queue, batch, id, !kept);
@@ -380,9 +203,9 @@ void queue_push(struct queue *queue, struct view *view)
   struct view *kept = view_to_keep(view);
   pthread_mutex_lock(&queue->lock);
   if (atomic_load_explicit(&queue->sink->failed, memory_order_relaxed))
-    lose(queue, &view->batch, "node_failed");
+    queue_lose(queue, &view->batch, "node_failed");
   else if (!kept)
-    lose(queue, &view->batch, "no_memory");
+    queue_lose(queue, &view->batch, "no_memory");
   else
     enqueue(queue, kept);
   atomic_store_explicit(&queue->news, queue->asleep, memory_order_relaxed);
@@ -419,24 +242,6 @@ bool queue_has_room(struct queue *queue)
 
 /* -------------------------------------------------------------------------------------------------------- pop */
 
-/* Under the lock: a gap that must be told before this batch, or a batch of bytes at which a reader can not begin. */
-static struct loss *loss_before(struct queue *queue, const struct slot *slot)
-{
-  for (size_t i = 0; i < queue->n_losses; i++) {
-    struct loss *loss = &queue->losses[i];
-    if (loss->stream == slot->stream && (slot->type == ENTRY_END || loss->signal == slot->view->batch.signal))
-      return loss;
-  }
-  return NULL;
-}
-
-static struct queue_entry take_gap(struct queue *queue, struct loss *loss)
-{
-  struct queue_entry entry = {.type = ENTRY_GAP, .stream = loss->stream, .signal = loss->signal, .items = loss->items};
-  *loss = queue->losses[--queue->n_losses];
-  return entry;
-}
-
 static void forget_head(struct queue *queue)
 {
   *slot_at(queue, 0) = (struct slot){.type = ENTRY_NONE};
@@ -463,14 +268,14 @@ static struct queue_entry take_head(struct queue *queue, const struct evp_stream
       forget_head(queue);
       continue;
     }
-    struct loss *loss = slot->type == ENTRY_BEGIN ? NULL : loss_before(queue, slot);
+    struct loss *loss = slot->type == ENTRY_BEGIN ? NULL : queue_loss_before(queue, slot);
     if (loss && loss->seeking && slot->type == ENTRY_BATCH && slot->view->batch.sync >= slot->view->batch.n) {
-      drop_slot(queue, slot);
+      queue_drop_slot(queue, slot);
       continue;
     }
     if (loss) {
       *finished = loss->stream;
-      return take_gap(queue, loss);
+      return queue_take_gap(queue, loss);
     }
     struct queue_entry entry = {.type = slot->type, .stream = slot->stream, .view = slot->view, .since = slot->since};
     if (slot->type == ENTRY_BATCH) queue->bytes -= slot->view->charge;

@@ -1,14 +1,12 @@
 #include "engine/engine.h"
 #include "engine/control.h"
 #include "engine/each.h"
-#include "engine/engine_state.h"
 #include "engine/graph.h"
 #include "engine/lane.h"
 #include "engine/notify.h"
-#include "engine/series.h"
+#include "engine/setup.h"
 #include "engine/shutdown.h"
 #include "engine/sink.h"
-#include "engine/slab.h"
 #include "engine/source.h"
 #include "engine/time.h"
 #include <errno.h>
@@ -20,10 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
-
-#define DEFAULT_SILENCE (10 * NS_PER_S)
 
 void engine_status(struct engine *engine, enum engine_status_rank rank)
 {
@@ -46,159 +41,22 @@ int engine_stop_fd(const struct engine *engine)
   return engine->stop_fd;
 }
 
-/* ------------------------------------------------------------------------------------------------------- set-up */
-
-static struct evp_ctx *create_instance(struct node *node, bool checking, struct diagnostics *diagnostics)
-{
-  struct evp_ctx *ctx = calloc(1, sizeof *ctx);
-  if (ctx && instance_create(ctx, node, NULL, NULL, checking, diagnostics)) return ctx;
-  free(ctx);
-  return NULL;
-}
-
-static void discard_instance(struct evp_ctx *ctx)
-{
-  instance_destroy(ctx);
-  free(ctx);
-}
-
-/* Every node's create(), so that all errors are shown at once. A filter's is a trial: it says what it wants. */
-static bool create_all(
-  struct engine *engine, struct evp_ctx **instances, bool checking, struct diagnostics *diagnostics)
-{
-  bool ok = true;
-  for (unsigned i = 0; i < engine->n_nodes; i++) {
-    instances[i] = create_instance(&engine->nodes[i], checking, diagnostics);
-    ok = ok && instances[i];
-  }
-  return ok;
-}
-
-static void free_nodes(struct engine *engine)
-{
-  for (unsigned i = 0; i < engine->n_nodes; i++) {
-    source_free(engine->nodes[i].source);
-    each_free(engine->nodes[i].each);
-    sink_free(engine->nodes[i].sink);
-  }
-  for (unsigned i = 0; i < engine->n_nodes; i++) node_free(&engine->nodes[i]);
-  free(engine->nodes);
-}
-
-static void engine_free(struct engine *engine)
-{
-  free_nodes(engine);
-  for (unsigned i = 0; engine->lanes && i < engine->n_lanes; i++) lane_free(&engine->lanes[i]);
-  free(engine->lanes);
-  free(engine->polled);
-  series_table_free(engine->series);
-  slab_pool_free(engine->slabs);
-  if (engine->wake_fd >= 0) close(engine->wake_fd);
-  if (engine->abandon_fd >= 0) close(engine->abandon_fd);
-  if (engine->timeout_fd >= 0) close(engine->timeout_fd);
-  if (engine->stop_fd >= 0) close(engine->stop_fd);
-  free(engine);
-}
-
-static uint64_t silence_after(void)
-{
-  const char *text = getenv("EVPIPE_SILENCE_MS"); /* for tests, which have no ten seconds */
-  char *end;
-  unsigned long ms = text ? strtoul(text, &end, 10) : 0;
-  return text && *text && !*end && ms ? ms * NS_PER_MS : DEFAULT_SILENCE;
-}
-
-/* Once this is readable, calls that wait give up. */
-static bool stops_by(struct engine *engine, int fd)
+bool engine_stops_by(struct engine *engine, int fd)
 {
   struct epoll_event event = {.events = EPOLLIN};
   return !epoll_ctl(engine->stop_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-static struct engine *engine_new(const struct pipeline *pipeline)
-{
-  struct engine *engine = calloc(1, sizeof *engine);
-  if (!engine) return NULL;
-  engine->pipeline = pipeline;
-  engine->begin_time = time_unix();
-  engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  engine->abandon_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  engine->timeout_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  engine->stop_fd = epoll_create1(EPOLL_CLOEXEC);
-  engine->slabs = slab_pool_new();
-  engine->series = series_table_new();
-  engine->nodes = calloc(pipeline->n_nodes ? pipeline->n_nodes : 1, sizeof *engine->nodes);
-  engine->polled = calloc(3 + pipeline->n_nodes, sizeof *engine->polled);
-  engine->silence_after = silence_after();
-  bool ok = engine->wake_fd >= 0 && stops_by(engine, engine->abandon_fd) && stops_by(engine, engine->timeout_fd) &&
-            engine->slabs && engine->series && engine->nodes && engine->polled;
-  for (unsigned i = 0; ok && i < pipeline->n_nodes; i++) {
-    ok = node_init(&engine->nodes[i], engine, &pipeline->nodes[i]);
-    engine->n_nodes++;
-  }
-  if (ok) return engine;
-  log_line(LOG_LEVEL_ERROR, NULL, NULL, "no memory or file descriptors to set up the pipeline");
-  engine_free(engine);
-  return NULL;
-}
-
 bool engine_check(const struct pipeline *pipeline, struct diagnostics *diagnostics)
 {
-  struct engine *engine = engine_new(pipeline);
+  struct engine *engine = setup_new(pipeline);
   struct evp_ctx **instances = calloc(pipeline->n_nodes + 1, sizeof(struct evp_ctx *));
-  bool ok = engine && instances && create_all(engine, instances, true, diagnostics);
+  bool ok = engine && instances && setup_create(engine, instances, true, diagnostics);
   for (unsigned i = 0; instances && i < pipeline->n_nodes; i++)
-    if (instances[i]) discard_instance(instances[i]);
+    if (instances[i]) setup_discard(instances[i]);
   free(instances);
-  if (engine) engine_free(engine);
+  if (engine) setup_free(engine);
   return ok;
-}
-
-static bool has_each(const struct node *node)
-{
-  return node->config->kind == EVP_SOURCE && node->config->source.each;
-}
-
-/* Hands the instances to their owners; that of a filter, or of a source with `each`, was a trial and goes. */
-static bool adopt(struct engine *engine, struct evp_ctx **instances)
-{
-  bool ok = true;
-  for (unsigned i = 0; i < engine->n_nodes; i++) {
-    struct node *node = &engine->nodes[i];
-    struct evp_ctx *ctx = instances[i];
-    if (has_each(node)) node->each = each_new(node);
-    if (node->config->kind == EVP_SOURCE && ctx && !has_each(node)) node->source = source_new(node, ctx);
-    if (node->config->kind == EVP_SINK && ctx) node->sink = sink_new(node, ctx);
-    bool owned = node->source || node->sink;
-    if (ctx && !owned) discard_instance(ctx);
-    ok = ok && (owned || node->each || node->config->kind == EVP_FILTER);
-    engine->sources_come = engine->sources_come || node->each;
-  }
-  return ok;
-}
-
-static unsigned count_sources(const struct engine *engine)
-{
-  unsigned n = 0;
-  for (unsigned i = 0; i < engine->n_nodes; i++) n += engine->nodes[i].config->kind == EVP_SOURCE;
-  return n;
-}
-
-static bool make_lanes(struct engine *engine)
-{
-  unsigned sources = count_sources(engine);
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  int64_t wanted = engine->pipeline->lanes ? engine->pipeline->lanes : cores;
-  if (wanted < 1) wanted = 1;
-  unsigned n = wanted < (int64_t)sources || engine->sources_come ? (unsigned)wanted : sources;
-  engine->lanes = calloc(n ? n : 1, sizeof *engine->lanes);
-  if (!engine->lanes) return false;
-  while (engine->n_lanes < n)
-    if (!lane_init(&engine->lanes[engine->n_lanes++], engine)) return false;
-  unsigned next = 0;
-  for (unsigned i = 0; i < engine->n_nodes; i++)
-    if (engine->nodes[i].source) lane_add(&engine->lanes[next++ % n], engine->nodes[i].source);
-  return true;
 }
 
 /* ------------------------------------------------------------------------------------------------------ running */
@@ -254,7 +112,7 @@ static void let_signals_stop(struct engine *engine, int fd)
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);
   sigaddset(&ending, SIGTERM);
-  if (signalfd(fd, &ending, 0) < 0 || !stops_by(engine, fd))
+  if (signalfd(fd, &ending, 0) < 0 || !engine_stops_by(engine, fd))
     log_line(LOG_LEVEL_WARNING, NULL, NULL, "signals can not shorten the end: %s", strerror(errno));
 }
 
@@ -417,7 +275,7 @@ static int exit_status(const struct engine *engine)
 
 static int run_created(struct engine *engine, int signal_fd)
 {
-  if (graph_connect(engine) && make_lanes(engine) && open_control(engine) && start_all(engine)) {
+  if (graph_connect(engine) && setup_lanes(engine) && open_control(engine) && start_all(engine)) {
     run(engine, signal_fd);
   } else {
     engine_status(engine, STATUS_NODE_FAILED);
@@ -433,16 +291,16 @@ int engine_run(const struct pipeline *pipeline, struct diagnostics *diagnostics)
 {
   int signal_fd = block_signals();
   keep_freed_memory();
-  struct engine *engine = engine_new(pipeline);
+  struct engine *engine = setup_new(pipeline);
   struct evp_ctx **instances = calloc(pipeline->n_nodes + 1, sizeof(struct evp_ctx *));
   int status = 1;
   if (engine && instances) {
-    bool created = create_all(engine, instances, false, diagnostics);
-    bool adopted = adopt(engine, instances);
+    bool created = setup_create(engine, instances, false, diagnostics);
+    bool adopted = setup_adopt(engine, instances);
     status = created && adopted ? run_created(engine, signal_fd) : created ? 1 : 2;
   }
   free(instances);
-  if (engine) engine_free(engine);
+  if (engine) setup_free(engine);
   if (signal_fd >= 0) close(signal_fd);
   return status;
 }

@@ -49,6 +49,7 @@ void engine_status(struct engine *, enum engine_status_rank);
 void engine_wake(struct engine *); /* [any] the main thread looks again */
 void engine_wake_lanes(struct engine *); /* [any] a queue has room again */
 int engine_stop_fd(const struct engine *);
+bool engine_stops_by(struct engine *, int fd); /* once this fd is readable, calls that wait give up */
 /* Main thread: until the deadline (monotonic) or until there is news: a signal, a wake-up, a question to the control socket,
    and if it `looks_at_paths` a change there. True: a signal that ends evpipe came, and the lanes were told. */
 bool engine_wait(struct engine *, int signal_fd, uint64_t deadline, bool looks_at_paths);

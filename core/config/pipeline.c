@@ -4,7 +4,7 @@
 #include "config/edges.h"
 #include "config/file.h"
 #include "config/options.h"
-#include "config/units.h"
+#include "config/settings.h"
 #include "plugin/loader.h"
 #include <ctype.h>
 #include <libgen.h>
@@ -18,19 +18,13 @@ struct loading {
   struct diagnostics *diagnostics;
   struct plugin_finder *finder;
   const char *base; /* the YAML's folder */
-  bool ok;
 };
-
-/* A spool has room for some messages and its log, and SQLite takes no row of a GB. */
-#define MIN_SPOOL_SIZE (UINT64_C(1) << 20)
-#define MAX_SPOOLED_BATCH (UINT64_C(256) << 20)
 
 static const char *const sections[] = {"", "sources", "filters", "sinks"};
 
 static void error_at(struct loading *loading, struct place place, const char *text)
 {
   diagnostics_error(loading->diagnostics, place, "%s", text);
-  loading->ok = false;
 }
 
 /* --------------------------------------------------------------------------------------------------------- a node */
@@ -76,18 +70,6 @@ static const struct evp_plugin *load_plugin(
   return plugin;
 }
 
-/* max, realtime, 2x, 0.5x */
-static bool parse_pace(const char *text, double *pace)
-{
-  if (!strcmp(text, "max")) return *pace = 0, true;
-  if (!strcmp(text, "realtime")) return *pace = 1, true;
-  size_t length = strlen(text);
-  char number[32] = "";
-  if (length < 2 || length > sizeof number || text[length - 1] != 'x') return false;
-  memcpy(number, text, length - 1);
-  return parse_double(number, pace) && *pace >= 1e-6 && *pace <= 1e9;
-}
-
 static struct place value_place(const struct pipeline_node *node, const char *key)
 {
   const struct config_node *at = node->yaml;
@@ -105,115 +87,6 @@ static struct place value_place(const struct pipeline_node *node, const char *ke
     if (!*key) return found->place;
   }
   return node->yaml_name->place;
-}
-
-static void refuse_option(struct loading *loading, const struct pipeline_node *node, const char *key, const char *text)
-{
-  pipeline_option_error(loading->diagnostics, node, key, text);
-  loading->ok = false;
-}
-
-static void check_positive(struct loading *loading, const struct pipeline_node *node, const char *key, bool good)
-{
-  if (!good) refuse_option(loading, node, key, "must be more than 0");
-}
-
-/* A delay that doubles needs a beginning and an end. */
-static void check_delay(struct loading *loading, const struct pipeline_node *node, const char *key, uint64_t delay)
-{
-  const uint64_t day = UINT64_C(86400) * 1000000000;
-  if (delay == 0 || delay > day) refuse_option(loading, node, key, "must be more than 0 and at most 1d");
-}
-
-static void check_source_settings(struct loading *loading, struct pipeline_node *node)
-{
-  struct source_settings *source = &node->source;
-  if (!parse_pace(source->pace_text, &source->pace))
-    refuse_option(loading, node, "pace", "must be max, realtime, or a factor such as 2x");
-  if (source->controllable && node->plugin && !node->plugin->send)
-    refuse_option(loading, node, "controllable",
-      config_format(loading->memory,
-        "the plugin '%s' can not send commands; leave this out, or read the program through a plugin that can",
-        node->plugin->name));
-  check_delay(loading, node, "reconnect.initial", source->reconnect.initial);
-  check_delay(loading, node, "reconnect.max", source->reconnect.max);
-}
-
-/* The other node, if there is one already, that keeps its messages in this file. */
-static const struct pipeline_node *node_with_spool(const struct pipeline *pipeline, const char *path)
-{
-  for (uint32_t i = 0; i < pipeline->n_nodes; i++) {
-    const char *other = pipeline->nodes[i].sink.spool.path;
-    if (other && !strcmp(other, path)) return &pipeline->nodes[i];
-  }
-  return NULL;
-}
-
-static void check_spool(struct loading *loading, const struct pipeline_node *node)
-{
-  const struct sink_settings *sink = &node->sink;
-  const char *path = sink->spool.path;
-  if (sink->dead_letter && !*sink->dead_letter)
-    refuse_option(loading, node, "dead_letter", "must be the path of a file");
-  if (!path) return;
-  if (!*path) refuse_option(loading, node, "spool.path", "must be the path of a file");
-  if (sink->dead_letter && *path && !strcmp(path, sink->dead_letter))
-    refuse_option(loading, node, "dead_letter", "must be another file than the spool's");
-  if (sink->spool.max_size < MIN_SPOOL_SIZE) refuse_option(loading, node, "spool.max_size", "must be at least 1MiB");
-  if (sink->batch.max_size > MAX_SPOOLED_BATCH)
-    refuse_option(loading, node, "batch.max_size", "must be at most 256MiB with a spool");
-  const struct pipeline_node *other = node_with_spool(loading->pipeline, path);
-  if (*path && other)
-    refuse_option(loading, node, "spool.path",
-      config_format(
-        loading->memory, "is the spool of '%s' already (%s); each sink needs its own", other->name, other->place));
-}
-
-static void check_sink_settings(struct loading *loading, struct pipeline_node *node)
-{
-  const struct sink_settings *sink = &node->sink;
-  check_positive(loading, node, "queue.max_size", sink->queue.max_size > 0);
-  check_positive(loading, node, "batch.max_items", sink->batch.max_items > 0);
-  check_positive(loading, node, "batch.max_size", sink->batch.max_size > 0);
-  check_delay(loading, node, "retry.initial", sink->retry.initial);
-  check_delay(loading, node, "retry.max", sink->retry.max);
-  check_positive(loading, node, "timeout", sink->timeout > 0);
-  check_spool(loading, node);
-  if (sink->retry.jitter < 0 || sink->retry.jitter > 1)
-    refuse_option(loading, node, "retry.jitter", "must lie between 0 and 1");
-}
-
-static bool is_label_key(const char *key)
-{
-  if (!isalpha((unsigned char)key[0]) && key[0] != '_') return false;
-  for (; *key; key++)
-    if (!isalnum((unsigned char)*key) && *key != '_') return false;
-  return true;
-}
-
-static void check_label(struct loading *loading, const struct pipeline_node *node, const struct evp_label *label)
-{
-  const char *wrong = NULL;
-  if (!is_label_key(label->key) || !strncmp(label->key, "__", 2))
-    wrong = "a label's name has letters, digits and _, and does not begin with a digit or with __";
-  else if (!*label->value && label->value != option_broken_item)
-    wrong = "a label is not empty: leave it out";
-  if (wrong) refuse_option(loading, node, config_format(loading->memory, "labels.%s", label->key), wrong);
-}
-
-/* `service` is always among the labels: the one given, else the node's name. */
-static void complete_labels(struct loading *loading, struct pipeline_node *node)
-{
-  struct evp_map *labels = &node->source.labels;
-  struct evp_label *items = config_alloc(loading->memory, (labels->n + 1) * sizeof *items);
-  bool has_service = false;
-  for (size_t i = 0; i < labels->n; i++) {
-    items[i] = labels->items[i];
-    check_label(loading, node, &items[i]);
-    has_service = has_service || !strcmp(items[i].key, "service");
-  }
-  if (!has_service) items[labels->n++] = (struct evp_label){"service", node->name};
-  labels->items = items;
 }
 
 /* The plugin's own word on the core's keys: YAML flow text, bound like the user's, before the user's. */
@@ -261,11 +134,10 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
   const size_t n = sizeof targets / sizeof *targets;
   set_defaults(loading, targets, n);
   if (plugin) apply_plugin_defaults(loading, node, targets + 1, n - 2);
-  loading->ok = options_bind(&binding, targets, n, node->yaml, node->yaml_name->place) && plugin && loading->ok;
+  options_bind(&binding, targets, n, node->yaml, node->yaml_name->place);
   node->prototype = prototype;
-  if (source) check_source_settings(loading, node);
-  if (source) complete_labels(loading, node);
-  if (delivers) check_sink_settings(loading, node);
+  if (source) settings_check_source(node, loading->memory, loading->diagnostics);
+  if (sink) settings_check_sink(loading->pipeline, node, loading->memory, loading->diagnostics);
 }
 
 /* With `each` the values are tried with a path such as the glob would match: errors are told before the first path is
@@ -275,10 +147,9 @@ static void bind_template(struct loading *loading, struct pipeline_node *node, s
   const struct config_pair *each = node->kind == EVP_SOURCE ? tree_find(node->yaml, "each") : NULL;
   const struct config_node *template = node->yaml;
   const char *who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name);
-  if (!each && node->kind == EVP_SOURCE)
-    loading->ok = each_check_plain(loading->memory, template, who, loading->diagnostics) && loading->ok;
+  if (!each && node->kind == EVP_SOURCE) each_check_plain(loading->memory, template, who, loading->diagnostics);
   if (each && each->value.kind == CONFIG_SCALAR) {
-    loading->ok = each_check(loading->memory, template, who, loading->diagnostics) && loading->ok;
+    each_check(loading->memory, template, who, loading->diagnostics);
     node->yaml = each_replace(loading->memory, template, each_sample(loading->memory, each->value.text));
   }
   bind_node(loading, node, keys);
@@ -364,7 +235,7 @@ static void read_top(struct loading *loading, const struct config_node *root)
   struct binding binding = {.memory = loading->memory, .diagnostics = loading->diagnostics, .who = "pipeline"};
   const char *problem;
   options_set_defaults(loading->memory, top_options, &keys, &problem);
-  loading->ok = options_bind(&binding, targets, 2, &without, root->place) && loading->ok;
+  options_bind(&binding, targets, 2, &without, root->place);
   const struct config_pair *lanes = tree_find(root, "lanes");
   if (lanes && (keys.lanes < 0 || keys.lanes > 1024))
     error_at(loading, lanes->value.place, "'lanes' must lie between 0 (choose) and 1024");
@@ -389,9 +260,7 @@ static void read_pipeline(struct loading *loading, const struct config_node *roo
   struct edge_request *requests = config_alloc(loading->memory, (n + 1) * sizeof *requests);
   read_top(loading, root);
   for (int kind = EVP_SOURCE; kind <= EVP_SINK; kind++) read_section(loading, root, (enum evp_kind)kind, requests);
-  loading->ok =
-    edges_resolve(pipeline, requests, loading->memory, loading->finder, loading->diagnostics, root->place) &&
-    loading->ok;
+  edges_resolve(pipeline, requests, loading->memory, loading->finder, loading->diagnostics, root->place);
 }
 
 struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, struct diagnostics *diagnostics)
@@ -401,17 +270,13 @@ struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, s
   pipeline->memory = memory;
   pipeline->path = config_string(memory, path, strlen(path));
   char *folder = config_string(memory, path, strlen(path));
-  struct loading loading = {.pipeline = pipeline,
-    .memory = memory,
-    .diagnostics = diagnostics,
-    .finder = finder,
-    .base = dirname(folder),
-    .ok = true};
+  struct loading loading = {
+    .pipeline = pipeline, .memory = memory, .diagnostics = diagnostics, .finder = finder, .base = dirname(folder)};
   size_t size;
   char *text = config_read_file(memory, path, &size, diagnostics);
   struct config_node *root = text ? tree_parse(memory, text, size, diagnostics) : NULL;
   if (root) read_pipeline(&loading, root);
-  pipeline->broken = !root || !loading.ok || diagnostics_errors(diagnostics);
+  pipeline->broken = !root || diagnostics_errors(diagnostics);
   return pipeline;
 }
 
@@ -425,7 +290,7 @@ struct pipeline_instance *pipeline_instance_new(
 {
   struct config_memory *memory = config_memory_new();
   struct pipeline_instance *instance = config_alloc(memory, sizeof *instance);
-  struct loading loading = {.memory = memory, .diagnostics = diagnostics, .ok = true};
+  struct loading loading = {.memory = memory, .diagnostics = diagnostics};
   struct pipeline_node bound = *node;
   struct node_keys keys = {0};
   instance->memory = memory;
@@ -436,7 +301,7 @@ struct pipeline_instance *pipeline_instance_new(
   bind_node(&loading, &bound, &keys);
   instance->prototype = bound.prototype;
   instance->source = bound.source;
-  if (loading.ok && !diagnostics_errors(diagnostics)) return instance;
+  if (!diagnostics_errors(diagnostics)) return instance;
   config_memory_free(memory);
   return NULL;
 }

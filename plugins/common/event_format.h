@@ -37,6 +37,7 @@ struct event_words {
 
 struct event_field {
   const char *name;
+  const char *word_name; /* "breakdown_name": what the word for its number is called; NULL: there are none */
   const struct event_words *words; /* NULL: a plain value */
   bool stop; /* the status of STOP_THREAD */
 };

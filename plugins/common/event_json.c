@@ -1,59 +1,44 @@
 #include "event_format.h"
 #include "event_text.h"
-#include "text.h"
+#include "json_writer.h"
 
 #include <evpipe/events.h>
 
-static bool put_literal(struct evp_buf *json, const char *literal)
-{
-  return text_put(json, literal, strlen(literal));
-}
-
-/* Each byte as the character of that number, so that nothing is lost. */
-static bool put_bytes(struct evp_buf *json, const uint8_t *bytes, size_t size)
-{
-  if (!text_put(json, "\"", 1)) return false;
-  for (size_t i = 0; i < size; i++) {
-    bool plain = bytes[i] >= 0x20 && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\';
-    const char *digits = "0123456789abcdef";
-    const char escaped[] = {'\\', 'u', '0', '0', digits[bytes[i] >> 4], digits[bytes[i] & 15]};
-    if (!(plain ? text_put(json, bytes + i, 1) : text_put(json, escaped, sizeof escaped))) return false;
-  }
-  return text_put(json, "\"", 1);
-}
-
-static bool put_strings(struct evp_buf *json, const struct event_value *value)
+static void put_strings(struct json *json, const char *key, const struct event_value *value)
 {
   struct evp_text list = {(const char *)value->data, value->size}, string;
-  bool good = text_put(json, "[", 1);
-  for (bool first = true; good && evp_next_string(&list, &string); first = false)
-    good = (first || text_put(json, ",", 1)) && text_put_json(json, string.data, string.size);
-  return good && text_put(json, "]", 1);
+  json_array(json, key);
+  while (evp_next_string(&list, &string)) json_bytes(json, NULL, string.data, string.size);
+  json_end(json, ']');
 }
 
-static bool put_ids(struct evp_buf *json, const struct event_value *value)
+static void put_ids(struct json *json, const char *key, const struct event_value *value)
 {
-  bool good = text_put(json, "[", 1);
-  for (size_t i = 0; good && i < value->size; i++)
-    good = (!i || text_put(json, ",", 1)) && text_put_unsigned(json, evp_u32(value->data + 4 * i));
-  return good && text_put(json, "]", 1);
+  json_array(json, key);
+  for (size_t i = 0; i < value->size; i++) json_unsigned(json, NULL, evp_u32(value->data + 4 * i));
+  json_end(json, ']');
 }
 
-static bool put_value(struct evp_buf *json, const struct event_value *value)
+static void put_value(struct json *json, const char *key, const struct event_value *value)
 {
   switch (value->type) {
   case EVENT_STRING:
   case EVENT_TEXT:
-    return text_put_json(json, (const char *)value->data, value->size);
+    json_bytes(json, key, (const char *)value->data, value->size);
+    break;
   case EVENT_LATIN1:
   case EVENT_BYTES:
-    return put_bytes(json, value->data, value->size);
+    json_octets(json, key, value->data, value->size);
+    break;
   case EVENT_STRINGS:
-    return put_strings(json, value);
+    put_strings(json, key, value);
+    break;
   case EVENT_IDS:
-    return put_ids(json, value);
+    put_ids(json, key, value);
+    break;
   default:
-    return text_put_unsigned(json, value->number);
+    json_unsigned(json, key, value->number);
+    break;
   }
 }
 
@@ -66,52 +51,54 @@ static const char *word_of(
   return reason < event_n_stops ? event_stops[reason].name : NULL;
 }
 
-static bool put_field(struct evp_buf *json, const struct evp_stream *stream, const struct event_field *field,
-  const struct event_value *value)
+static void put_field(
+  struct json *json, const struct evp_stream *stream, const struct event_field *field, const struct event_value *value)
 {
-  if (!text_put(json, "\"", 1) || !put_literal(json, field->name) || !text_put(json, "\":", 2)) return false;
-  if (!put_value(json, value)) return false;
+  put_value(json, field->name, value);
   const char *word = word_of(stream, field, value);
-  if (!word) return true;
-  return text_put(json, ",\"", 2) && put_literal(json, field->name) && put_literal(json, "_name\":\"") &&
-         put_literal(json, word) && text_put(json, "\"", 1);
+  if (word) json_word(json, field->word_name, word);
 }
 
-static bool put_fields(struct evp_buf *json, const struct evp_stream *stream, const struct event_payload *payload)
+static void put_fields(struct json *json, const struct evp_stream *stream, const struct event_payload *payload)
 {
-  bool good = put_literal(json, ",\"fields\":{");
-  bool first = true;
-  for (size_t i = 0; good && i < payload->format->n_fields; i++) {
-    if (!payload->values[i].there) continue;
-    good =
-      (first || text_put(json, ",", 1)) && put_field(json, stream, &payload->format->fields[i], &payload->values[i]);
-    first = false;
-  }
-  return good && text_put(json, "}", 1);
+  json_object(json, "fields");
+  for (size_t i = 0; i < payload->format->n_fields; i++)
+    if (payload->values[i].there) put_field(json, stream, &payload->format->fields[i], &payload->values[i]);
+  json_end(json, '}');
 }
 
-static bool put_unread(struct evp_buf *json, const struct evp_stream *stream, const struct evp_event *event)
+static void put_unread(struct json *json, const struct evp_stream *stream, const struct evp_event *event)
 {
   const struct evp_event_type *type = evp_stream_event_type(stream, event->type);
-  if (type && (!put_literal(json, ",\"description\":") || !text_put_json_string(json, type->description))) return false;
-  return put_literal(json, ",\"payload\":") && put_bytes(json, event->data, event->size);
+  if (type) json_string(json, "description", type->description);
+  json_octets(json, "payload", event->data, event->size);
 }
 
-static bool put_head(struct evp_buf *json, const struct evp_event *event)
+static void put_head(struct json *json, const struct evp_event *event)
 {
-  if (!put_literal(json, "{\"time\":") || !text_put_unsigned(json, event->time)) return false;
-  if (!put_literal(json, ",\"cap\":")) return false;
-  if (!(event->cap == EVP_NO_CAP ? put_literal(json, "null") : text_put_unsigned(json, event->cap))) return false;
-  if (!put_literal(json, ",\"type\":") || !text_put_unsigned(json, event->type)) return false;
   const struct event_format *format = event_format_find(event->type);
-  if (!format) return put_literal(json, ",\"name\":null");
-  return put_literal(json, ",\"name\":\"") && put_literal(json, format->name) && text_put(json, "\"", 1);
+  json_unsigned(json, "time", event->time);
+  if (event->cap == EVP_NO_CAP)
+    json_null(json, "cap");
+  else
+    json_unsigned(json, "cap", event->cap);
+  json_unsigned(json, "type", event->type);
+  if (format)
+    json_word(json, "name", format->name);
+  else
+    json_null(json, "name");
 }
 
-bool event_json_append(struct evp_buf *json, const struct evp_stream *stream, const struct evp_event *event)
+bool event_json_append(struct evp_buf *out, const struct evp_stream *stream, const struct evp_event *event)
 {
+  struct json json = {.text = out};
   struct event_payload payload;
-  bool read = event_payload_read(&payload, event);
-  return put_head(json, event) && (read ? put_fields(json, stream, &payload) : put_unread(json, stream, event)) &&
-         text_put(json, "}\n", 2);
+  json_object(&json, NULL);
+  put_head(&json, event);
+  if (event_payload_read(&payload, event))
+    put_fields(&json, stream, &payload);
+  else
+    put_unread(&json, stream, event);
+  json_end(&json, '}');
+  return !json.failed && text_put_char(out, '\n');
 }

@@ -1,6 +1,6 @@
 #include "item_text.h"
+#include "json_writer.h"
 #include "log_words.h"
-#include "text.h"
 #include <inttypes.h>
 #include <math.h>
 
@@ -79,76 +79,89 @@ bool log_show_append(struct evp_buf *out, const struct evp_stream *stream, const
 
 /* ----------------------------------------------------------------------------------------------------------------- json */
 
-static bool json_labels(struct evp_buf *out, const char *key, const struct evp_label *labels, uint32_t n)
+static void put_labels(struct json *json, const char *key, const struct evp_label *labels, uint32_t n)
 {
-  bool good = text_printf(out, ",\"%s\":{", key);
-  for (uint32_t i = 0; good && i < n; i++)
-    good = (!i || text_put_char(out, ',')) && text_put_json_string(out, labels[i].key) && text_put_char(out, ':') &&
-           text_put_json_string(out, labels[i].value);
-  return good && text_put_char(out, '}');
-}
-
-/* JSON has no word for what is not a number: they are strings there. */
-static bool json_double(struct evp_buf *out, double value)
-{
-  if (isfinite(value)) return text_put_double(out, value);
-  return text_put_char(out, '"') && text_put_double(out, value) && text_put_char(out, '"');
-}
-
-static bool json_bucket(struct evp_buf *out, bool first, double bound, uint64_t below)
-{
-  return (first || text_put_char(out, ',')) && text_put_string(out, "{\"le\":") && json_double(out, bound) &&
-         text_printf(out, ",\"count\":%" PRIu64 "}", below);
-}
-
-static bool json_buckets(struct evp_buf *out, const struct evp_series *series, const struct evp_buckets *buckets)
-{
-  bool good = text_printf(out, "{\"count\":%" PRIu64 ",\"sum\":", buckets->count) && json_double(out, buckets->sum) &&
-              text_put_string(out, ",\"buckets\":[");
-  uint64_t below = 0;
-  for (uint32_t i = 0; good && i <= series->n_bounds; i++) {
-    below += buckets->counts[i];
-    good = json_bucket(out, !i, i < series->n_bounds ? series->bounds[i] : INFINITY, below);
+  json_object(json, key);
+  for (uint32_t i = 0; i < n; i++) {
+    json_name(json, labels[i].key);
+    json_string(json, NULL, labels[i].value);
   }
-  return good && text_put(out, "]}", 2);
+  json_end(json, '}');
 }
 
-static bool json_value(struct evp_buf *out, const struct evp_metric *metric)
+/* JSON has no word for what is not a number: they are strings here. */
+static void put_double(struct json *json, const char *key, double value)
+{
+  if (isfinite(value))
+    json_double(json, key, value);
+  else
+    json_word(json, key, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
+}
+
+static void put_buckets(
+  struct json *json, const char *key, const struct evp_series *series, const struct evp_buckets *buckets)
+{
+  json_object(json, key);
+  json_unsigned(json, "count", buckets->count);
+  put_double(json, "sum", buckets->sum);
+  json_array(json, "buckets");
+  uint64_t below = 0;
+  for (uint32_t i = 0; i <= series->n_bounds; i++) {
+    below += buckets->counts[i];
+    json_object(json, NULL);
+    put_double(json, "le", i < series->n_bounds ? series->bounds[i] : INFINITY);
+    json_unsigned(json, "count", below);
+    json_end(json, '}');
+  }
+  json_end(json, ']');
+  json_end(json, '}');
+}
+
+static void put_value(struct json *json, const char *key, const struct evp_metric *metric)
 {
   switch (metric->series->type) {
   case EVP_INT64:
-    return text_put_integer(out, metric->value.i);
+    json_integer(json, key, metric->value.i);
+    break;
   case EVP_DOUBLE:
-    return json_double(out, metric->value.d);
+    put_double(json, key, metric->value.d);
+    break;
   default:
-    return json_buckets(out, metric->series, metric->value.buckets);
+    put_buckets(json, key, metric->series, metric->value.buckets);
+    break;
   }
 }
 
 bool metric_json_append(struct evp_buf *out, const struct evp_metric *metric)
 {
   const struct evp_series *series = metric->series;
-  bool good = text_put(out, "{\"time\":", 8) && text_put_integer(out, metric->time) &&
-              text_put_string(out, ",\"name\":") && text_put_json_string(out, series->name) &&
-              text_printf(out, ",\"kind\":\"%s\",\"unit\":", kind_word(series->kind)) &&
-              text_put_json_string(out, series->unit ? series->unit : "") &&
-              json_labels(out, "labels", series->labels, series->n_labels) && text_put_string(out, ",\"value\":") &&
-              json_value(out, metric);
-  if (good && metric->flags & EVP_METRIC_LAST) good = text_put_string(out, ",\"last\":true");
-  if (good && metric->flags & EVP_METRIC_ESTIMATED) good = text_put_string(out, ",\"estimated\":true");
-  return good && text_put(out, "}\n", 2);
+  struct json json = {.text = out};
+  json_object(&json, NULL);
+  json_integer(&json, "time", metric->time);
+  json_string(&json, "name", series->name);
+  json_word(&json, "kind", kind_word(series->kind));
+  json_string(&json, "unit", series->unit ? series->unit : "");
+  put_labels(&json, "labels", series->labels, series->n_labels);
+  put_value(&json, "value", metric);
+  if (metric->flags & EVP_METRIC_LAST) json_bool(&json, "last", true);
+  if (metric->flags & EVP_METRIC_ESTIMATED) json_bool(&json, "estimated", true);
+  json_end(&json, '}');
+  return !json.failed && text_put_char(out, '\n');
 }
 
 bool log_json_append(struct evp_buf *out, const struct evp_stream *stream, const struct evp_log *log)
 {
   const char *service = evp_stream_label(stream, "service");
-  bool good = text_put(out, "{\"time\":", 8) && text_put_integer(out, log->time) &&
-              text_put_string(out, ",\"name\":") && text_put_json_string(out, log->name) &&
-              text_printf(out, ",\"severity\":\"%s\"", log_severity_word(log->severity)) &&
-              text_put_string(out, ",\"service\":") && text_put_json_string(out, service ? service : "");
-  if (good && log->cap != EVP_NO_CAP) good = text_printf(out, ",\"capability\":%u", log->cap);
-  if (good && log->thread) good = text_printf(out, ",\"thread\":%" PRIu64, log->thread);
-  if (good && log->n_attributes) good = json_labels(out, "attributes", log->attributes, log->n_attributes);
-  return good && text_put_string(out, ",\"message\":") && text_put_json(out, log->body, log->body_size) &&
-         text_put(out, "}\n", 2);
+  struct json json = {.text = out};
+  json_object(&json, NULL);
+  json_integer(&json, "time", log->time);
+  json_string(&json, "name", log->name);
+  json_word(&json, "severity", log_severity_word(log->severity));
+  json_string(&json, "service", service ? service : "");
+  if (log->cap != EVP_NO_CAP) json_unsigned(&json, "capability", log->cap);
+  if (log->thread) json_unsigned(&json, "thread", log->thread);
+  if (log->n_attributes) put_labels(&json, "attributes", log->attributes, log->n_attributes);
+  json_bytes(&json, "message", log->body, log->body_size);
+  json_end(&json, '}');
+  return !json.failed && text_put_char(out, '\n');
 }

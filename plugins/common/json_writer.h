@@ -27,18 +27,21 @@ struct json {
 void json_object(struct json *, const char *key);
 void json_array(struct json *, const char *key);
 void json_end(struct json *, char bracket); /* '}' or ']' */
-void json_name(
-  struct json *, const char *name); /* a key of any text, for the value that is written next, with key NULL */
+/* A key of any text, for the value that is written next, with key NULL. */
+void json_name(struct json *, const char *name);
 
 void json_integer(struct json *, const char *key, int64_t);
 void json_unsigned(struct json *, const char *key, uint64_t);
 void json_double(struct json *, const char *key, double); /* what is not finite is null */
 void json_bool(struct json *, const char *key, bool);
 void json_null(struct json *, const char *key);
-void json_seconds(
-  struct json *, const char *key, int64_t nanoseconds); /* "1764165000.123456", the digits behind left off */
+/* "1764165000.123456", the digits behind left off. */
+void json_seconds(struct json *, const char *key, int64_t nanoseconds);
 void json_string(struct json *, const char *key, const char *); /* NULL: null; what is not UTF-8 is U+FFFD */
 void json_bytes(struct json *, const char *key, const char *, size_t size);
+void json_word(struct json *, const char *key, const char *word); /* a string that is our own word: as it is */
+/* A string in which each byte is the character of that number, so that nothing is lost. */
+void json_octets(struct json *, const char *key, const uint8_t *, size_t size);
 /* Finished JSON: a value, or several with their commas. Nothing at all is fine. */
 void json_raw(struct json *, const char *key, const void *, size_t size);
 

@@ -61,7 +61,8 @@ def event_tables(event, catalogue):
         for name in names:
             form = words.get(name)
             table = f"&words_{form}" if form in catalogue.words else "NULL"
-            fields.append(f"{{{quote(name)}, {table}, {'true' if form == 'stop' else 'false'}}}")
+            word_name = quote(name + "_name") if table != "NULL" or form == "stop" else "NULL"
+            fields.append(f"{{{quote(name)}, {word_name}, {table}, {'true' if form == 'stop' else 'false'}}}")
         lines.append(f"static const struct event_field fields_{number}[] = {{{', '.join(fields)}}};")
     layouts = []
     for i, layout in enumerate(event.fixed_layouts + event.variable_layouts):

@@ -53,8 +53,11 @@ START_TEST(strings_of_any_bytes_are_json)
   json_string(&json, NULL, NULL);
   json_string(&json, NULL, "a\"\\\n\xff");
   json_bytes(&json, NULL, "\0b", 2);
+  json_word(&json, NULL, "word");
+  json_octets(&json, NULL, (const uint8_t *)"\0b\"\\\xff", 5);
   json_end(&json, ']');
-  ck_assert_str_eq(written(&json), "[null,\"a\\\"\\\\\\n\xef\xbf\xbd\",\"\\u0000b\"]");
+  ck_assert_str_eq(
+    written(&json), "[null,\"a\\\"\\\\\\n\xef\xbf\xbd\",\"\\u0000b\",\"word\",\"\\u0000b\\u0022\\u005c\\u00ff\"]");
 }
 END_TEST
 

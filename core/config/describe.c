@@ -30,7 +30,8 @@ static void print_signals(uint32_t signals, char *text, size_t size)
   size_t used = 0;
   snprintf(text, size, "-");
   for (uint32_t bit = 1; bit <= EVP_LOGS; bit <<= 1)
-    if (signals & bit) used += (size_t)snprintf(text + used, size - used, "%s%s", used ? "," : "", signal_name(bit));
+    if (signals & bit)
+      used += (size_t)snprintf(text + used, size - used, "%s%s", used ? "," : "", evp_signal_name(bit));
 }
 
 /* ---------------------------------------------------------------------------------------------------------- text */
@@ -60,7 +61,7 @@ static void print_text(
 {
   char accepts[64], emits[64];
   const struct evp_option *tables[MAX_CORE_TABLES];
-  const char *kind = plugin_kind_name((enum evp_kind)plugin->kind);
+  const char *kind = evp_kind_name(plugin->kind);
   print_signals(plugin->accepts, accepts, sizeof accepts);
   print_signals(plugin->emits, emits, sizeof emits);
   fprintf(file, "%s %s: %s\n", kind, plugin->name, plugin->summary);
@@ -150,8 +151,7 @@ static void list_plugin(void *context, const char *path, const char *name)
   }
   print_signals(plugin->accepts, accepts, sizeof accepts);
   print_signals(plugin->emits, emits, sizeof emits);
-  fprintf(
-    listing->file, ROW, plugin_kind_name((enum evp_kind)plugin->kind), plugin->name, accepts, emits, plugin->summary);
+  fprintf(listing->file, ROW, evp_kind_name(plugin->kind), plugin->name, accepts, emits, plugin->summary);
 }
 
 void describe_all(struct plugin_finder *finder, FILE *file)

@@ -9,7 +9,7 @@ static void put_signals(struct json *json, const char *key, uint32_t signals)
 {
   json_array(json, key);
   for (uint32_t bit = 1; bit <= EVP_LOGS; bit <<= 1)
-    if (signals & bit) json_string(json, NULL, signal_name(bit));
+    if (signals & bit) json_string(json, NULL, evp_signal_name(bit));
   json_end(json);
 }
 
@@ -38,7 +38,7 @@ void describe_json(const struct evp_plugin *plugin, const char *path, const stru
   struct json json = {.file = file};
   const struct evp_option *tables[MAX_CORE_TABLES];
   json_object(&json, NULL);
-  json_string(&json, "kind", plugin_kind_name((enum evp_kind)plugin->kind));
+  json_string(&json, "kind", evp_kind_name(plugin->kind));
   json_string(&json, "name", plugin->name);
   json_string(&json, "summary", plugin->summary);
   json_string(&json, "file", path);

@@ -3,8 +3,8 @@
 #include "plugin/loader.h"
 #include <string.h>
 
-static const char *const signal_names[] = {"bytes", "events", "metrics", "logs", NULL};
-enum { KNOWN_SIGNALS = EVP_BYTES | EVP_EVENTS | EVP_METRICS | EVP_LOGS };
+/* Those that travel so far: the first ones. */
+enum { KNOWN_SIGNALS = EVP_BYTES | EVP_EVENTS | EVP_METRICS | EVP_LOGS, N_KNOWN_SIGNALS = 4 };
 
 struct resolving {
   struct pipeline *pipeline;
@@ -15,13 +15,6 @@ struct resolving {
   bool ok;
 };
 
-const char *signal_name(uint32_t signal)
-{
-  for (unsigned i = 0; signal_names[i]; i++)
-    if (signal == 1u << i) return signal_names[i];
-  return "";
-}
-
 /* "metrics and logs" */
 static const char *signal_list(struct config_memory *memory, uint32_t signals)
 {
@@ -29,7 +22,7 @@ static const char *signal_list(struct config_memory *memory, uint32_t signals)
   for (uint32_t bit = 1; bit <= EVP_LOGS; bit <<= 1) {
     if (!(signals & bit)) continue;
     signals &= ~bit;
-    list = config_format(memory, "%s%s%s", list, !*list ? "" : signals ? ", " : " and ", signal_name(bit));
+    list = config_format(memory, "%s%s%s", list, !*list ? "" : signals ? ", " : " and ", evp_signal_name(bit));
   }
   return *list ? list : "nothing";
 }
@@ -42,7 +35,7 @@ static void fail(struct resolving *resolving, struct place place, const char *te
 
 static const char *who(struct resolving *resolving, const struct pipeline_node *node)
 {
-  return config_format(resolving->memory, "%s '%s'", plugin_kind_name(node->kind), node->name);
+  return config_format(resolving->memory, "%s '%s'", evp_kind_name(node->kind), node->name);
 }
 
 /* Where item i of a list option is written. */
@@ -58,14 +51,16 @@ static struct place item_place(const struct pipeline_node *node, const char *key
 
 static uint32_t wanted_signals(struct resolving *resolving, const struct edge_request *request)
 {
+  const char *names[N_KNOWN_SIGNALS + 1] = {NULL};
+  for (unsigned k = 0; k < N_KNOWN_SIGNALS; k++) names[k] = evp_signal_name(1u << k);
   uint32_t signals = 0;
   for (size_t i = 0; i < request->signals.n; i++) {
     const char *word = request->signals.items[i];
     uint32_t bit = 0;
-    for (unsigned k = 0; signal_names[k]; k++)
-      if (!strcmp(word, signal_names[k])) bit = 1u << k;
+    for (unsigned k = 0; names[k]; k++)
+      if (!strcmp(word, names[k])) bit = 1u << k;
     if (!bit) {
-      const char *near = nearest_word(word, signal_names);
+      const char *near = nearest_word(word, names);
       fail(resolving, item_place(request->node, "signals", i),
         config_format(resolving->memory, "%s: '%s' is no signal; there are bytes, events, metrics and logs%s%s%s",
           who(resolving, request->node), word, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ""));

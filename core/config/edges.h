@@ -16,6 +16,4 @@ struct edge_request {
 bool edges_resolve(struct pipeline *, const struct edge_request *requests, struct config_memory *,
   struct plugin_finder *, struct diagnostics *, struct place whole);
 
-const char *signal_name(uint32_t signal); /* of one bit: "bytes" */
-
 #endif

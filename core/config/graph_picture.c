@@ -12,7 +12,7 @@ static void print_signals(uint32_t signals, FILE *file)
   const char *between = "";
   for (uint32_t bit = 1; bit <= EVP_LOGS; bit <<= 1) {
     if (!(signals & bit)) continue;
-    fprintf(file, "%s%s", between, signal_name(bit));
+    fprintf(file, "%s%s", between, evp_signal_name(bit));
     between = ", ";
   }
 }

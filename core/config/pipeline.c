@@ -54,7 +54,7 @@ static void check_name(struct loading *loading, const struct config_node *key)
   if (other)
     error_at(loading, key->place,
       config_format(loading->memory, "'%s' is the name of a %s already (%s); all nodes share one name space", key->text,
-        plugin_kind_name(other->kind), other->place));
+        evp_kind_name(other->kind), other->place));
 }
 
 static const struct evp_plugin *load_plugin(
@@ -66,7 +66,7 @@ static const struct evp_plugin *load_plugin(
   const struct evp_plugin *plugin = plugin_find(loading->finder, node->kind, pair->value.text, loading->base, &error);
   if (!plugin)
     error_at(loading, pair->value.place,
-      config_format(loading->memory, "%s '%s': %s", plugin_kind_name(node->kind), node->name, error));
+      config_format(loading->memory, "%s '%s': %s", evp_kind_name(node->kind), node->name, error));
   return plugin;
 }
 
@@ -101,7 +101,7 @@ static void apply_plugin_defaults(
   struct binding binding = {.memory = loading->memory, .diagnostics = own, .who = node->name};
   if (!tree || !options_bind(&binding, targets, n, tree, tree->place))
     error_at(loading, node->yaml_name->place,
-      config_format(loading->memory, "%s '%s': the defaults of plugin '%s' are wrong: %s", plugin_kind_name(node->kind),
+      config_format(loading->memory, "%s '%s': the defaults of plugin '%s' are wrong: %s", evp_kind_name(node->kind),
         node->name, node->plugin->name, defaults));
   diagnostics_free(own);
 }
@@ -120,7 +120,7 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
   bool delivers = sink && (!plugin || plugin->deliver);
   struct binding binding = {.memory = loading->memory,
     .diagnostics = loading->diagnostics,
-    .who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name),
+    .who = config_format(loading->memory, "%s '%s'", evp_kind_name(node->kind), node->name),
     .lenient = !plugin};
   void *prototype = config_alloc(loading->memory, (plugin ? plugin->instance_size : 0) + 1);
   if (sink && !delivers) {
@@ -146,7 +146,7 @@ static void bind_template(struct loading *loading, struct pipeline_node *node, s
 {
   const struct config_pair *each = node->kind == EVP_SOURCE ? tree_find(node->yaml, "each") : NULL;
   const struct config_node *template = node->yaml;
-  const char *who = config_format(loading->memory, "%s '%s'", plugin_kind_name(node->kind), node->name);
+  const char *who = config_format(loading->memory, "%s '%s'", evp_kind_name(node->kind), node->name);
   if (!each && node->kind == EVP_SOURCE) each_check_plain(loading->memory, template, who, loading->diagnostics);
   if (each && each->value.kind == CONFIG_SCALAR) {
     each_check(loading->memory, template, who, loading->diagnostics);
@@ -165,7 +165,7 @@ static void read_node(
   node->place = config_format(loading->memory, "%s:%u", loading->pipeline->path, pair->key.place.line);
   if (pair->value.kind == CONFIG_SCALAR || pair->value.kind == CONFIG_SEQUENCE) {
     error_at(loading, pair->value.place,
-      config_format(loading->memory, "%s '%s': here must stand keys and values", plugin_kind_name(kind), node->name));
+      config_format(loading->memory, "%s '%s': here must stand keys and values", evp_kind_name(kind), node->name));
     node->yaml = NULL;
   }
   struct node_keys keys = {0};
@@ -322,10 +322,10 @@ void pipeline_option_error(
   struct diagnostics *diagnostics, const struct pipeline_node *node, const char *key, const char *text)
 {
   diagnostics_error(
-    diagnostics, value_place(node, key), "%s '%s': '%s': %s", plugin_kind_name(node->kind), node->name, key, text);
+    diagnostics, value_place(node, key), "%s '%s': '%s': %s", evp_kind_name(node->kind), node->name, key, text);
 }
 
 void pipeline_node_error(struct diagnostics *diagnostics, const struct pipeline_node *node, const char *text)
 {
-  diagnostics_error(diagnostics, node->yaml_name->place, "%s '%s': %s", plugin_kind_name(node->kind), node->name, text);
+  diagnostics_error(diagnostics, node->yaml_name->place, "%s '%s': %s", evp_kind_name(node->kind), node->name, text);
 }

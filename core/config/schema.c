@@ -215,7 +215,7 @@ static void put_properties(struct json *json, const struct evp_option *table, co
 
 static void definition_name(enum evp_kind kind, const char *name, char *text, size_t size)
 {
-  snprintf(text, size, "%s-%s", plugin_kind_name(kind), name);
+  snprintf(text, size, "%s-%s", evp_kind_name(kind), name);
 }
 
 static void put_plugin(struct json *json, const struct evp_plugin *plugin)
@@ -294,7 +294,7 @@ static void put_plugin_names(const struct schema *schema, struct json *json, enu
 static void put_node(const struct schema *schema, struct json *json, enum evp_kind kind)
 {
   static const char *const required[] = {"plugin", NULL};
-  json_object(json, plugin_kind_name(kind));
+  json_object(json, evp_kind_name(kind));
   json_string(json, "type", "object");
   json_strings(json, "required", required);
   json_object(json, "properties");
@@ -312,11 +312,11 @@ static void put_node(const struct schema *schema, struct json *json, enum evp_ki
 static void put_section(struct json *json, enum evp_kind kind)
 {
   char key[32];
-  snprintf(key, sizeof key, "%ss", plugin_kind_name(kind));
+  snprintf(key, sizeof key, "%ss", evp_kind_name(kind));
   json_object(json, key);
   json_string(json, "type", "object");
   json_object(json, "patternProperties");
-  put_ref(json, NODE_NAME, plugin_kind_name(kind));
+  put_ref(json, NODE_NAME, evp_kind_name(kind));
   json_bool(json, "^x-", true);
   json_end(json);
   json_bool(json, "additionalProperties", false);

@@ -141,14 +141,11 @@ static void answer_send(struct request *request)
 
 /* ------------------------------------------------------------------------------------------------------- statistics */
 
-static const char *const signal_names[EVP_SIGNALS] = {"bytes", "events", "metrics", "logs", "spans", "profiles"};
-static const char *const kind_names[] = {"", "source", "filter", "sink"};
-
 static void put_signals(struct json *json, const char *key, uint32_t signals, const uint64_t *items)
 {
   json_object(json, key);
   for (unsigned i = 0; i < EVP_SIGNALS; i++)
-    if (signals & 1u << i) json_int(json, signal_names[i], (int64_t)items[i]);
+    if (signals & 1u << i) json_int(json, evp_signal_name(1u << i), (int64_t)items[i]);
   json_end(json);
 }
 
@@ -161,16 +158,14 @@ static void put_seconds(struct json *json, const char *key, double seconds)
 
 static void put_silence(struct json *json, const struct evp_node_statistics *read)
 {
-  static const char *const reasons[EVP_SILENCES] = {"no_header", "no_events", "no_census"};
   json_object(json, "silent");
   for (unsigned i = 0; i < EVP_SILENCES; i++)
-    if (read->silent[i]) json_int(json, reasons[i], (int64_t)read->silent[i]);
+    if (read->silent[i]) json_int(json, evp_silence_name(i), (int64_t)read->silent[i]);
   json_end(json);
 }
 
 static void put_source(struct json *json, const struct node *node, const struct evp_node_statistics *read)
 {
-  static const char *const clocks[] = {NULL, "estimated", "exact"};
   json_int(json, "connected", (int64_t)read->connected);
   json_int(json, "connects", (int64_t)read->connects);
   json_bool(json, "controllable", is_controllable(node));
@@ -179,7 +174,7 @@ static void put_source(struct json *json, const struct node *node, const struct 
     put_seconds(json, "last_event", (double)read->last_event / 1e9);
   else
     json_string(json, "last_event", NULL);
-  json_string(json, "clock", clocks[read->clock]);
+  json_string(json, "clock", read->clock == EVP_CLOCK_NONE ? NULL : evp_clock_name(read->clock));
   json_int(json, "decode_errors", (int64_t)read->decode_errors);
   json_int(json, "skipped_bytes", (int64_t)read->skipped_bytes);
 }
@@ -203,7 +198,7 @@ static void put_node(struct json *json, struct node *node)
   node_read(node, &read);
   json_object(json, NULL);
   json_string(json, "name", read.name);
-  json_string(json, "kind", kind_names[read.kind]);
+  json_string(json, "kind", evp_kind_name(read.kind));
   put_signals(json, "in", read.inputs, read.in);
   if (read.kind != EVP_SINK) put_signals(json, "out", read.outputs, read.out);
   json_int(json, "bytes_in", (int64_t)read.bytes_in);

@@ -92,11 +92,11 @@ void statistics_read(struct statistics *statistics, struct evp_node_statistics *
 
 static void append_counts(char *text, size_t room, const char *word, const _Atomic uint64_t *counts)
 {
-  static const char *const names[SIGNALS] = {"bytes", "events", "metrics", "logs"};
   for (unsigned i = 0; i < SIGNALS; i++) {
     uint64_t n = statistics_get(&counts[i]);
     size_t used = strlen(text);
-    if (n) snprintf(text + used, room - used, "%s%s %" PRIu64 " %s", used ? ", " : "", word, n, names[i]);
+    if (n)
+      snprintf(text + used, room - used, "%s%s %" PRIu64 " %s", used ? ", " : "", word, n, evp_signal_name(1u << i));
   }
 }
 

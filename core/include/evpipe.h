@@ -410,6 +410,12 @@ struct evp_node_statistics { /* grows at the end */
 bool evp_statistics(struct evp_ctx *, size_t index, struct evp_node_statistics *);
 const char *evp_version(void); /* [any] of this evpipe, "0.1.0" */
 
+/* [any] The words that evpipe has for these wherever it shows them; "unknown" for numbers that mean nothing to it. */
+const char *evp_kind_name(uint32_t kind); /* "source" */
+const char *evp_signal_name(uint32_t signal); /* of one bit: "bytes" */
+const char *evp_silence_name(uint32_t silence); /* "no_header" */
+const char *evp_clock_name(uint32_t clock); /* "none", "estimated", "exact" */
+
 /* ------------------------------------------------------------------------------------------------ options */
 
 enum evp_option_type {

@@ -26,12 +26,6 @@ struct plugin_finder {
   char error[PATH_ROOM + 512];
 };
 
-const char *plugin_kind_name(enum evp_kind kind)
-{
-  static const char *const names[] = {"plugin", "source", "filter", "sink"};
-  return names[kind >= EVP_SOURCE && kind <= EVP_SINK ? kind : 0];
-}
-
 /* ------------------------------------------------------------------------------------------------------- folders */
 
 static void insert_dir(struct plugin_finder *finder, size_t at, const char *dir)
@@ -179,8 +173,7 @@ static const struct evp_plugin *of_kind(
   const struct evp_plugin *plugin = plugin_load(finder, path, error);
   if (!plugin || plugin->kind == kind) return plugin;
   char text[128];
-  snprintf(text, sizeof text, "is a %s, and stands among the %ss", plugin_kind_name((enum evp_kind)plugin->kind),
-    plugin_kind_name(kind));
+  snprintf(text, sizeof text, "is a %s, and stands among the %ss", evp_kind_name(plugin->kind), evp_kind_name(kind));
   return fail(finder, error, path, text);
 }
 
@@ -194,7 +187,7 @@ struct similar {
 static void take_name(void *context, const char *path, const char *file)
 {
   struct similar *similar = context;
-  const char *kind = plugin_kind_name(similar->kind);
+  const char *kind = evp_kind_name(similar->kind);
   size_t prefix = strlen(kind) + 1, length = strlen(file);
   (void)path;
   if (similar->n == MAX_NAMES || length <= prefix + 3 || strncmp(file, kind, prefix - 1)) return;
@@ -206,7 +199,7 @@ static bool has_file(const struct plugin_finder *finder, enum evp_kind kind, con
 {
   char path[PATH_ROOM];
   for (size_t i = 0; i < finder->n_dirs; i++) {
-    snprintf(path, sizeof path, "%s/%s-%s.so", finder->dirs[i], plugin_kind_name(kind), name);
+    snprintf(path, sizeof path, "%s/%s-%s.so", finder->dirs[i], evp_kind_name(kind), name);
     if (!access(path, F_OK)) return true;
   }
   return false;
@@ -215,13 +208,13 @@ static bool has_file(const struct plugin_finder *finder, enum evp_kind kind, con
 static const struct evp_plugin *not_found(
   struct plugin_finder *finder, enum evp_kind kind, const char *name, const char **error)
 {
-  const char *word = plugin_kind_name(kind);
+  const char *word = evp_kind_name(kind);
   struct similar similar = {.kind = kind};
   char hint[256] = "", *text = finder->error;
   size_t size = sizeof finder->error, used;
   for (int other = EVP_SOURCE; other <= EVP_SINK; other++)
     if (has_file(finder, (enum evp_kind)other, name))
-      snprintf(hint, sizeof hint, "; '%.64s' is a %s", name, plugin_kind_name((enum evp_kind)other));
+      snprintf(hint, sizeof hint, "; '%.64s' is a %s", name, evp_kind_name((uint32_t)other));
   plugin_visit_all(finder, take_name, &similar);
   const char *near = nearest_word(name, (const char *const *)similar.names);
   if (near) snprintf(hint, sizeof hint, "; did you mean '%.64s'?", near);
@@ -240,7 +233,7 @@ static const struct evp_plugin *find_by_name(
 {
   char path[PATH_ROOM];
   for (size_t i = 0; i < finder->n_dirs; i++) {
-    snprintf(path, sizeof path, "%s/%s-%s.so", finder->dirs[i], plugin_kind_name(kind), name);
+    snprintf(path, sizeof path, "%s/%s-%s.so", finder->dirs[i], evp_kind_name(kind), name);
     if (!access(path, F_OK)) return of_kind(finder, kind, path, error);
   }
   return not_found(finder, kind, name, error);
@@ -263,7 +256,7 @@ static enum evp_kind kind_in_front(const char *spec, const char **name)
 {
   const char *slash = strchr(spec, '/');
   for (int kind = EVP_SOURCE; slash && kind <= EVP_SINK; kind++) {
-    const char *word = plugin_kind_name((enum evp_kind)kind);
+    const char *word = evp_kind_name((uint32_t)kind);
     *name = slash + 1;
     if (strlen(word) == (size_t)(slash - spec) && !strncmp(spec, word, strlen(word)) && !strpbrk(*name, "/."))
       return (enum evp_kind)kind;
@@ -278,7 +271,7 @@ static const struct evp_plugin *find_of_any_kind(struct plugin_finder *finder, c
     if (!has_file(finder, (enum evp_kind)kind, name)) continue;
     if (found) {
       snprintf(finder->error, sizeof finder->error, "'%s' is the name of several plugins: write %s/%s or %s/%s", name,
-        plugin_kind_name(found), name, plugin_kind_name((enum evp_kind)kind), name);
+        evp_kind_name(found), name, evp_kind_name((uint32_t)kind), name);
       *error = finder->error;
       return NULL;
     }
@@ -316,7 +309,7 @@ static int is_plugin_file(const struct dirent *entry)
   if (!dash || !suffix || strcmp(suffix, ".so")) return 0;
   size_t length = (size_t)(dash - entry->d_name);
   for (int kind = EVP_SOURCE; kind <= EVP_SINK; kind++) {
-    const char *name = plugin_kind_name((enum evp_kind)kind);
+    const char *name = evp_kind_name((uint32_t)kind);
     if (strlen(name) == length && !strncmp(entry->d_name, name, length)) return 1;
   }
   return 0;

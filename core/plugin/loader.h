@@ -24,7 +24,6 @@ const struct evp_plugin *plugin_find_any(struct plugin_finder *, const char *spe
 const struct evp_plugin *plugin_load(struct plugin_finder *, const char *path, const char **error);
 
 const char *plugin_path(const struct plugin_finder *, const struct evp_plugin *); /* the file it came from */
-const char *plugin_kind_name(enum evp_kind); /* "source" */
 
 /* Calls `visit` for every KIND-NAME.so in the folders; a name that an earlier folder has is not visited again. */
 void plugin_visit_all(

@@ -17,12 +17,6 @@ static const char *state_word(enum evp_stream_state state)
   return (unsigned)state < sizeof words / sizeof *words ? words[state] : "open";
 }
 
-const char *describe_clock(enum evp_clock_state clock)
-{
-  static const char *const words[] = {"none", "estimated", "exact"};
-  return (unsigned)clock < sizeof words / sizeof *words ? words[clock] : "none";
-}
-
 /* Of a program without metrics that of its source, which may have others, too. */
 static enum evp_clock_state clock_of(struct dashboard *dashboard, const struct program *program)
 {
@@ -81,7 +75,7 @@ static void write_program(struct json *json, struct dashboard *dashboard, const 
   json_unsigned(json, "runs", program->n_runs);
   json_seconds(json, "begin", program->begin);
   if (times) write_times(json, program);
-  json_string(json, "clock", describe_clock(clock_of(dashboard, program)));
+  json_string(json, "clock", evp_clock_name(clock_of(dashboard, program)));
   json_bool(json, "controllable", is_controllable(program));
   json_end(json, '}');
 }

@@ -9,7 +9,6 @@ bool describe_program(struct dashboard *, const struct program *, struct evp_buf
 bool describe_identity(
   struct dashboard *, const struct program *, struct evp_buf *); /* without what changes all the time */
 bool describe_ids(const struct programs *, struct evp_buf *);
-const char *describe_clock(enum evp_clock_state); /* a word */
 const struct evp_stream *program_newest_stream(const struct program *); /* NULL: none is open */
 
 #endif

@@ -5,18 +5,11 @@
 #include "process.h"
 #include "wall_clock.h"
 
-static const char *const signal_words[EVP_SIGNALS] = {"bytes", "events", "metrics", "logs", "spans", "profiles"};
-
-static const char *kind_word(uint32_t kind)
-{
-  return kind == EVP_SOURCE ? "source" : kind == EVP_FILTER ? "filter" : "sink";
-}
-
 static void write_signals(struct json *json, const char *key, uint32_t there, const uint64_t *counts)
 {
   json_object(json, key);
   for (unsigned i = 0; i < EVP_SIGNALS; i++)
-    if (there >> i & 1) json_unsigned(json, signal_words[i], counts[i]);
+    if (there >> i & 1) json_unsigned(json, evp_signal_name(1u << i), counts[i]);
   json_end(json, '}');
 }
 
@@ -34,7 +27,7 @@ static void write_node(struct json *json, const struct evp_node_statistics *node
 {
   json_object(json, NULL);
   json_string(json, "name", node->name);
-  json_string(json, "kind", kind_word(node->kind));
+  json_string(json, "kind", evp_kind_name(node->kind));
   write_signals(json, "in", node->inputs, node->in);
   write_signals(json, "out", node->outputs, node->out);
   json_unsigned(json, "delivered", node->delivered);
@@ -53,7 +46,7 @@ static void write_node(struct json *json, const struct evp_node_statistics *node
     json_seconds(json, "last_event", node->last_event);
   else
     json_null(json, "last_event");
-  json_string(json, "clock", describe_clock((enum evp_clock_state)node->clock));
+  json_string(json, "clock", evp_clock_name(node->clock));
   json_unsigned(json, "decode_errors", node->decode_errors);
   json_unsigned(json, "skipped_bytes", node->skipped_bytes);
   json_unsigned(json, "late", node->late);

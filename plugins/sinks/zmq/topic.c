@@ -1,20 +1,6 @@
 #include "topic.h"
 #include "text.h"
 
-static const char *signal_word(uint32_t signal)
-{
-  switch (signal) {
-  case EVP_BYTES:
-    return "bytes";
-  case EVP_EVENTS:
-    return "events";
-  case EVP_METRICS:
-    return "metrics";
-  default:
-    return "logs";
-  }
-}
-
 static bool append_escaped(struct evp_buf *out, const char *text)
 {
   bool good = true;
@@ -28,7 +14,7 @@ static bool append_escaped(struct evp_buf *out, const char *text)
 
 bool topic_name_append(struct evp_buf *out, uint32_t signal, const char *service, const char *node)
 {
-  return text_put_string(out, signal_word(signal)) && text_put_char(out, '/') && append_escaped(out, service) &&
+  return text_put_string(out, evp_signal_name(signal)) && text_put_char(out, '/') && append_escaped(out, service) &&
          text_put_char(out, '/') && append_escaped(out, node) && text_put_char(out, '/');
 }
 

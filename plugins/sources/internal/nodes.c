@@ -2,8 +2,6 @@
    happened yet is 0. */
 #include "emission.h"
 
-static const char *const signal_names[EVP_SIGNALS] = {"bytes", "events", "metrics", "logs", "spans", "profiles"};
-
 static double seconds(uint64_t nanoseconds)
 {
   return (double)nanoseconds / 1e9;
@@ -20,15 +18,14 @@ static void add_signals(
   struct emission *emission, const char *node, uint32_t signals, const char *direction, const uint64_t *items)
 {
   for (unsigned i = 0; i < EVP_SIGNALS; i++)
-    if (signals & 1u << i) add_items(emission, node, signal_names[i], direction, items[i]);
+    if (signals & 1u << i) add_items(emission, node, evp_signal_name(1u << i), direction, items[i]);
 }
 
 /* The signal's name if there is but one. */
 static const char *only_signal(uint32_t signals)
 {
-  for (unsigned i = 0; i < EVP_SIGNALS; i++)
-    if (signals == 1u << i) return signal_names[i];
-  return NULL;
+  bool one = signals && !(signals & (signals - 1));
+  return one ? evp_signal_name(signals) : NULL;
 }
 
 static void add_bytes(struct emission *emission, const struct evp_node_statistics *node)
@@ -42,9 +39,8 @@ static void add_bytes(struct emission *emission, const struct evp_node_statistic
 
 static void add_silence(struct emission *emission, const struct evp_node_statistics *node)
 {
-  static const char *const reasons[EVP_SILENCES] = {"no_header", "no_events", "no_census"};
   for (unsigned i = 0; i < EVP_SILENCES; i++) {
-    const char *const labels[] = {"node", node->name, "reason", reasons[i], NULL};
+    const char *const labels[] = {"node", node->name, "reason", evp_silence_name(i), NULL};
     emission_add_int(emission, METRIC_SOURCE_SILENT, labels, (int64_t)node->silent[i]);
   }
 }

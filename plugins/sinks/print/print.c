@@ -84,49 +84,25 @@ static bool begin_events(struct print *print, const struct evp_stream *stream)
   return event_types_append(&print->output.text, stream);
 }
 
-static bool show(struct print *print, const struct evp_batch *batch)
+static bool append_item(struct evp_buf *out, const struct evp_batch *batch, uint16_t at, bool json)
 {
-  struct evp_buf *out = &print->output.text;
-  bool good = batch->signal != EVP_EVENTS || begin_events(print, batch->stream);
-  for (uint32_t i = 0; good && i < batch->n; i++) {
-    uint16_t at = batch->sel[i];
-    switch (batch->signal) {
-    case EVP_EVENTS:
-      good = event_text_append(out, batch->stream, &batch->events[at]);
-      break;
-    case EVP_METRICS:
-      good = metric_show_append(out, &batch->metrics[at]);
-      break;
-    case EVP_LOGS:
-      good = log_show_append(out, batch->stream, &batch->logs[at]);
-      break;
-    default:
-      break;
-    }
+  switch (batch->signal) {
+  case EVP_EVENTS:
+    return (json ? event_json_append : event_text_append)(out, batch->stream, &batch->events[at]);
+  case EVP_METRICS:
+    return (json ? metric_json_append : metric_show_append)(out, &batch->metrics[at]);
+  case EVP_LOGS:
+    return (json ? log_json_append : log_show_append)(out, batch->stream, &batch->logs[at]);
+  default:
+    return true;
   }
-  return good;
 }
 
-static bool json(struct print *print, const struct evp_batch *batch)
+static bool append_items(struct print *print, const struct evp_batch *batch)
 {
-  struct evp_buf *out = &print->output.text;
-  bool good = true;
-  for (uint32_t i = 0; good && i < batch->n; i++) {
-    uint16_t at = batch->sel[i];
-    switch (batch->signal) {
-    case EVP_EVENTS:
-      good = event_json_append(out, batch->stream, &batch->events[at]);
-      break;
-    case EVP_METRICS:
-      good = metric_json_append(out, &batch->metrics[at]);
-      break;
-    case EVP_LOGS:
-      good = log_json_append(out, batch->stream, &batch->logs[at]);
-      break;
-    default:
-      break;
-    }
-  }
+  bool json = print->format == FORMAT_JSON;
+  bool good = json || batch->signal != EVP_EVENTS || begin_events(print, batch->stream);
+  for (uint32_t i = 0; good && i < batch->n; i++) good = append_item(&print->output.text, batch, batch->sel[i], json);
   return good;
 }
 
@@ -134,9 +110,8 @@ static bool append(struct print *print, const struct evp_batch *batch)
 {
   switch (print->format) {
   case FORMAT_SHOW:
-    return show(print, batch);
   case FORMAT_JSON:
-    return json(print, batch);
+    return append_items(print, batch);
   case FORMAT_INFLUX:
     return line_protocol_encode(print->lines, batch, &print->output.text) == EVP_OK;
   default:

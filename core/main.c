@@ -134,7 +134,11 @@ static int with_config(const struct arguments *arguments)
   struct diagnostics *found = diagnostics_new(config);
   if (!found) return usage("no memory", NULL);
   struct pipeline *pipeline = pipeline_load(config, arguments->finder, found);
-  int status = pipeline->broken ? EXIT_USAGE : run_pipeline(arguments, pipeline, found);
+  int status = EXIT_USAGE;
+  if (pipeline->broken)
+    engine_check(pipeline, found); /* what else is wrong */
+  else
+    status = run_pipeline(arguments, pipeline, found);
   if (status == EXIT_USAGE || arguments->action != ACTION_RUN) diagnostics_print(found, stderr);
   diagnostics_free(found);
   pipeline_free(pipeline);

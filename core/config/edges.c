@@ -12,7 +12,6 @@ struct resolving {
   struct config_memory *memory;
   struct plugin_finder *finder;
   struct diagnostics *diagnostics;
-  bool ok;
 };
 
 /* "metrics and logs" */
@@ -30,7 +29,6 @@ static const char *signal_list(struct config_memory *memory, uint32_t signals)
 static void fail(struct resolving *resolving, struct place place, const char *text)
 {
   diagnostics_error(resolving->diagnostics, place, "%s", text);
-  resolving->ok = false;
 }
 
 static const char *who(struct resolving *resolving, const struct pipeline_node *node)
@@ -183,6 +181,7 @@ static void resolve_node(struct resolving *resolving, const struct edge_request 
 {
   struct pipeline_node *node = request->node;
   if (node->kind == EVP_SOURCE) return;
+  size_t errors = diagnostics_errors(resolving->diagnostics);
   uint32_t wanted = wanted_signals(resolving, request);
   struct pipeline_edge *edges = config_alloc(resolving->memory, (request->from.n + 1) * sizeof *edges);
   const struct config_pair *from = tree_find(node->yaml, "from"); /* that it is missing was said by the binder */
@@ -192,6 +191,8 @@ static void resolve_node(struct resolving *resolving, const struct edge_request 
     if (resolve_edge(resolving, request, i, wanted, &edges[node->n_edges]))
       node->input |= edges[node->n_edges++].signals;
   node->edges = edges;
+  bool known = node->n_edges == request->from.n && diagnostics_errors(resolving->diagnostics) == errors;
+  node->sound = node->sound && known;
 }
 
 static void collect_outputs(struct pipeline *pipeline)
@@ -309,10 +310,10 @@ static bool has_kind(const struct pipeline *pipeline, enum evp_kind kind)
   return false;
 }
 
-bool edges_resolve(struct pipeline *pipeline, const struct edge_request *requests, struct config_memory *memory,
+void edges_resolve(struct pipeline *pipeline, const struct edge_request *requests, struct config_memory *memory,
   struct plugin_finder *finder, struct diagnostics *diagnostics, struct place whole)
 {
-  struct resolving resolving = {pipeline, requests, memory, finder, diagnostics, true};
+  struct resolving resolving = {pipeline, requests, memory, finder, diagnostics};
   if (!has_kind(pipeline, EVP_SOURCE))
     fail(&resolving, whole, "there is no source: `sources` names where eventlogs come from");
   if (!has_kind(pipeline, EVP_SINK)) fail(&resolving, whole, "there is no sink: `sinks` names where things go");
@@ -320,5 +321,4 @@ bool edges_resolve(struct pipeline *pipeline, const struct edge_request *request
   collect_outputs(pipeline);
   find_dead_ends(&resolving);
   order_nodes(&resolving);
-  return resolving.ok;
 }

@@ -11,9 +11,9 @@ struct edge_request {
   struct evp_strings from, signals;
 };
 
-/* Fills in the nodes' edges, inputs and outputs and puts the nodes in order. requests[i] is of nodes[i]. False: errors
-   were told. `whole` is where the pipeline begins. */
-bool edges_resolve(struct pipeline *, const struct edge_request *requests, struct config_memory *,
+/* Fills in the nodes' edges, inputs and outputs and puts the nodes in order. requests[i] is of nodes[i]. A node of which
+   an edge is wrong is not `sound`. `whole` is where the pipeline begins. */
+void edges_resolve(struct pipeline *, const struct edge_request *requests, struct config_memory *,
   struct plugin_finder *, struct diagnostics *, struct place whole);
 
 #endif

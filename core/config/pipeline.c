@@ -134,10 +134,12 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
   const size_t n = sizeof targets / sizeof *targets;
   set_defaults(loading, targets, n);
   if (plugin) apply_plugin_defaults(loading, node, targets + 1, n - 2);
-  options_bind(&binding, targets, n, node->yaml, node->yaml_name->place);
+  size_t errors = diagnostics_errors(loading->diagnostics);
+  bool bound = options_bind(&binding, targets, n, node->yaml, node->yaml_name->place);
   node->prototype = prototype;
   if (source) settings_check_source(node, loading->memory, loading->diagnostics);
   if (sink) settings_check_sink(loading->pipeline, node, loading->memory, loading->diagnostics);
+  node->sound = plugin && bound && diagnostics_errors(loading->diagnostics) == errors;
 }
 
 /* With `each` the values are tried with a path such as the glob would match: errors are told before the first path is
@@ -147,6 +149,7 @@ static void bind_template(struct loading *loading, struct pipeline_node *node, s
   const struct config_pair *each = node->kind == EVP_SOURCE ? tree_find(node->yaml, "each") : NULL;
   const struct config_node *template = node->yaml;
   const char *who = config_format(loading->memory, "%s '%s'", evp_kind_name(node->kind), node->name);
+  size_t errors = diagnostics_errors(loading->diagnostics);
   if (!each && node->kind == EVP_SOURCE) each_check_plain(loading->memory, template, who, loading->diagnostics);
   if (each && each->value.kind == CONFIG_SCALAR) {
     each_check(loading->memory, template, who, loading->diagnostics);
@@ -154,6 +157,7 @@ static void bind_template(struct loading *loading, struct pipeline_node *node, s
   }
   bind_node(loading, node, keys);
   node->yaml = template;
+  node->sound = node->sound && diagnostics_errors(loading->diagnostics) == errors;
 }
 
 static void read_node(

@@ -88,6 +88,8 @@ struct pipeline_node {
   struct source_settings source;
   struct sink_settings sink;
   const struct config_node *yaml, *yaml_name; /* where to point errors at: pipeline_option_error() */
+  bool sound; /* the plugin is there, its options are good, and what it takes is known: create() may be called, also if
+                 the pipeline is broken elsewhere */
 };
 
 /* Of a source with `each`: its settings for one path. Counted: what it made, and every stream of that, point into it. */
@@ -115,8 +117,8 @@ struct plugin_finder; /* plugin/loader.h */
 struct config_memory; /* memory.h */
 
 /* Reads, substitutes, binds and checks a configuration. All errors go to `diagnostics`; `broken` if there was one: then
-   it may not be run, only freed, after the diagnostics were printed. Does not call create(): the engine does, reporting
-   option errors through pipeline_option_error(). */
+   it may not be run, only checked by the engine and freed, after the diagnostics were printed. Does not call create(): the
+   engine does, reporting option errors through pipeline_option_error(). */
 struct pipeline *pipeline_load(const char *path, struct plugin_finder *finder, struct diagnostics *diagnostics);
 void pipeline_free(struct pipeline *);
 

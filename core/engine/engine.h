@@ -8,8 +8,8 @@
 
 #include "config/pipeline.h"
 
-/* Calls create() (and destroy()) of every node, as --check does: with `checking` plugins know that nothing will follow.
-   Errors go to `diagnostics`. False if there was one. */
+/* Calls create() (and destroy()) of every sound node, as --check does: plugins know that nothing will follow. The pipeline
+   may be broken: so the user is told at once what is wrong elsewhere. Errors go to `diagnostics`. False if there was one. */
 bool engine_check(const struct pipeline *, struct diagnostics *);
 
 /* Runs it until its sources are done or a signal ends it; the exit status of DESIGN 9, without 2 but for create(). */

@@ -6,12 +6,12 @@
 
 bool node_emits(const struct node *node)
 {
-  return node->config->kind == EVP_SOURCE && node->plugin->emit;
+  return node->config->kind == EVP_SOURCE && node->plugin && node->plugin->emit;
 }
 
 bool node_reads(const struct node *node)
 {
-  return node->config->kind == EVP_SOURCE && !node->plugin->emit;
+  return node->config->kind == EVP_SOURCE && !node_emits(node);
 }
 
 void node_read(struct node *node, struct evp_node_statistics *read)

@@ -33,7 +33,8 @@ bool setup_create(struct engine *engine, struct evp_ctx **instances, bool checki
 {
   bool ok = true;
   for (unsigned i = 0; i < engine->n_nodes; i++) {
-    instances[i] = create_instance(&engine->nodes[i], checking, diagnostics);
+    struct node *node = &engine->nodes[i];
+    instances[i] = node->config->sound ? create_instance(node, checking, diagnostics) : NULL;
     ok = ok && instances[i];
   }
   return ok;

@@ -12,8 +12,8 @@
 struct engine *setup_new(const struct pipeline *); /* NULL: no memory or descriptors */
 void setup_free(struct engine *);
 
-/* Every node's create(), so that all errors are shown at once. A filter's is a trial: it says what it wants. `instances`
-   has room for one of each node, and gets NULL where there was an error. False if there was one. */
+/* Every sound node's create(), so that all errors are shown at once. A filter's is a trial: it says what it wants.
+   `instances` has room for one of each node, and gets NULL where there was an error. False if there was one. */
 bool setup_create(struct engine *, struct evp_ctx **instances, bool checking, struct diagnostics *);
 /* Hands the instances to their owners; that of a filter, or of a source with `each`, was a trial and goes. False: no
    memory, or an instance was missing. */

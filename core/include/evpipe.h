@@ -262,7 +262,7 @@ void evp_option_error(struct evp_ctx *, const char *key, const char *format, ...
 /* [any] Items it took and could not pass on; `reason` is a word of a small, fixed set. */
 void evp_drop(struct evp_ctx *, uint64_t items, const char *reason);
 const char *evp_node_name(struct evp_ctx *); /* [any] */
-bool evp_checking(struct evp_ctx *); /* create() of --check: no start() will follow */
+bool evp_checking(struct evp_ctx *); /* create() of --check, or of what is wrong elsewhere: no start() will follow */
 uint32_t evp_input_signals(struct evp_ctx *); /* [any] set of evp_signal that the pipeline's edges bring to this node */
 uint64_t evp_timeout(struct evp_ctx *); /* [any] the node's `timeout` key, ns: how long a request may take */
 /* [any] The node goes on, but something that it was to keep is lost for good: evpipe's exit status will be 1. Reported and

@@ -124,7 +124,7 @@ static const struct evp_label labels[] = {{"service", "test"}};
 
 struct pipeline_node made_node(enum evp_kind kind, const char *name, const struct evp_plugin *plugin)
 {
-  struct pipeline_node made = {.kind = kind, .name = name, .plugin = plugin, .place = "test.yaml:1"};
+  struct pipeline_node made = {.kind = kind, .name = name, .plugin = plugin, .place = "test.yaml:1", .sound = true};
   made.source.labels = (struct evp_map){labels, 1};
   made.source.reconnect.initial = made.source.reconnect.max = 1000000;
   made.source.hold.max_size = 1 << 24;

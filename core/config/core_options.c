@@ -37,8 +37,11 @@ static const struct evp_option prologue_options[] = {
   EVP_SIZE(struct prologue_settings, max_size, "1GiB", "Definitions kept in all."), EVP_OPTIONS_END};
 
 const struct evp_option source_options[] = {
-  EVP_STRING(struct source_settings, each, NULL, "A glob: one source for each path that it matches, now or later."),
   EVP_MAP(struct source_settings, labels, "Labels of all its series; `service` is the node's name if not given."),
+  EVP_OPTIONS_END};
+
+const struct evp_option reading_options[] = {
+  EVP_STRING(struct source_settings, each, NULL, "A glob: one source for each path that it matches, now or later."),
   EVP_GROUP(struct source_settings, reconnect, reconnect_options, "When to try again."),
   EVP_GROUP(struct source_settings, hold, hold_options, "Waiting for the wall clock."),
   EVP_GROUP(struct source_settings, prologue, prologue_options, "What late readers are given."),
@@ -84,12 +87,24 @@ const struct evp_option delivering_options[] = {
   EVP_STRING(struct sink_settings, dead_letter, NULL, "A file for messages that are refused for good or given up."),
   EVP_OPTIONS_END};
 
-size_t core_tables(enum evp_kind kind, bool delivers, const struct evp_option *tables[MAX_CORE_TABLES])
+bool core_reads(const struct evp_plugin *plugin)
+{
+  return !plugin || (plugin->kind == EVP_SOURCE && !plugin->emit);
+}
+
+bool core_delivers(const struct evp_plugin *plugin)
+{
+  return !plugin || plugin->deliver;
+}
+
+size_t core_tables(
+  enum evp_kind kind, const struct evp_plugin *plugin, const struct evp_option *tables[MAX_CORE_TABLES])
 {
   size_t n = 0;
   tables[n++] = kind == EVP_SOURCE ? source_node_options : consumer_node_options;
   if (kind == EVP_SOURCE) tables[n++] = source_options;
+  if (kind == EVP_SOURCE && core_reads(plugin)) tables[n++] = reading_options;
   if (kind == EVP_SINK) tables[n++] = sink_options;
-  if (kind == EVP_SINK && delivers) tables[n++] = delivering_options;
+  if (kind == EVP_SINK && core_delivers(plugin)) tables[n++] = delivering_options;
   return n;
 }

@@ -22,13 +22,18 @@ struct top_keys {
 
 extern const struct evp_option top_options[]; /* struct top_keys */
 extern const struct evp_option source_node_options[], consumer_node_options[]; /* struct node_keys */
-extern const struct evp_option source_options[]; /* struct source_settings */
+extern const struct evp_option source_options[]; /* struct source_settings: of every source */
+extern const struct evp_option reading_options[]; /* struct source_settings: of one that reads eventlogs, besides */
 extern const struct evp_option sink_options[]; /* struct sink_settings: of every sink */
 extern const struct evp_option delivering_options[]; /* struct sink_settings: of one that delivers, besides */
 
 enum { MAX_CORE_TABLES = 3 };
 
-/* The tables that hold for nodes of a kind, in the order of the pages; how many. */
-size_t core_tables(enum evp_kind, bool delivers, const struct evp_option *tables[MAX_CORE_TABLES]);
+/* Does it read eventlogs, does it deliver messages? Of a plugin that is not known (NULL) it may be so. */
+bool core_reads(const struct evp_plugin *);
+bool core_delivers(const struct evp_plugin *);
+
+/* The tables that hold for nodes of a plugin, in the order of the pages; how many. NULL: all that may hold for the kind. */
+size_t core_tables(enum evp_kind, const struct evp_plugin *, const struct evp_option *tables[MAX_CORE_TABLES]);
 
 #endif

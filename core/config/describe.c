@@ -71,7 +71,7 @@ static void print_text(
   print_table(plugin->options, NULL, 2, file);
   if (!plugin->options || !plugin->options->key) fputs("  none\n", file);
   fprintf(file, "\nKeys of the core that this %s has:\n", kind);
-  size_t n = core_tables((enum evp_kind)plugin->kind, plugin->deliver, tables);
+  size_t n = core_tables((enum evp_kind)plugin->kind, plugin, tables);
   for (size_t i = 0; i < n; i++) print_table(tables[i], defaults, 2, file);
 }
 

@@ -49,7 +49,7 @@ void describe_json(const struct evp_plugin *plugin, const char *path, const stru
   put_options(&json, plugin->options, NULL);
   json_end(&json);
   json_array(&json, "core_options");
-  size_t n = core_tables((enum evp_kind)plugin->kind, plugin->deliver, tables);
+  size_t n = core_tables((enum evp_kind)plugin->kind, plugin, tables);
   for (size_t i = 0; i < n; i++) put_options(&json, tables[i], defaults);
   json_end(&json);
   json_end(&json);

@@ -117,22 +117,27 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
 {
   const struct evp_plugin *plugin = node->plugin;
   bool source = node->kind == EVP_SOURCE, sink = node->kind == EVP_SINK;
-  bool delivers = sink && (!plugin || plugin->deliver);
+  bool delivers = sink && core_delivers(plugin), reads = source && core_reads(plugin);
   struct binding binding = {.memory = loading->memory,
     .diagnostics = loading->diagnostics,
     .who = config_format(loading->memory, "%s '%s'", evp_kind_name(node->kind), node->name),
     .lenient = !plugin};
   void *prototype = config_alloc(loading->memory, (plugin ? plugin->instance_size : 0) + 1);
-  if (sink && !delivers) {
-    binding.elsewhere = delivering_options;
+  if (source != reads || sink != delivers) {
+    binding.elsewhere = source ? reading_options : delivering_options;
     binding.elsewhere_who = config_format(loading->memory,
-      "sinks that deliver messages to a back end, which accepts or refuses them; '%s' does not", plugin->name);
+      source ? "sources that read eventlogs; '%s' does not"
+             : "sinks that deliver messages to a back end, which accepts or refuses them; '%s' does not",
+      plugin->name);
   }
   struct option_target targets[] = {{source ? source_node_options : consumer_node_options, keys},
-    {source ? source_options : NULL, &node->source}, {sink ? sink_options : NULL, &node->sink},
-    {delivers ? delivering_options : NULL, &node->sink}, {plugin ? plugin->options : NULL, prototype}};
+    {source ? source_options : NULL, &node->source}, {reads ? reading_options : NULL, &node->source},
+    {sink ? sink_options : NULL, &node->sink}, {delivers ? delivering_options : NULL, &node->sink},
+    {plugin ? plugin->options : NULL, prototype}};
   const size_t n = sizeof targets / sizeof *targets;
+  const struct option_target unread = {source && !reads ? reading_options : NULL, &node->source};
   set_defaults(loading, targets, n);
+  set_defaults(loading, &unread, 1); /* the engine need not ask whether it reads */
   if (plugin) apply_plugin_defaults(loading, node, targets + 1, n - 2);
   size_t errors = diagnostics_errors(loading->diagnostics);
   bool bound = options_bind(&binding, targets, n, node->yaml, node->yaml_name->place);
@@ -146,11 +151,12 @@ static void bind_node(struct loading *loading, struct pipeline_node *node, struc
    there. */
 static void bind_template(struct loading *loading, struct pipeline_node *node, struct node_keys *keys)
 {
-  const struct config_pair *each = node->kind == EVP_SOURCE ? tree_find(node->yaml, "each") : NULL;
+  bool reads = node->kind == EVP_SOURCE && core_reads(node->plugin);
+  const struct config_pair *each = reads ? tree_find(node->yaml, "each") : NULL;
   const struct config_node *template = node->yaml;
   const char *who = config_format(loading->memory, "%s '%s'", evp_kind_name(node->kind), node->name);
   size_t errors = diagnostics_errors(loading->diagnostics);
-  if (!each && node->kind == EVP_SOURCE) each_check_plain(loading->memory, template, who, loading->diagnostics);
+  if (!each && reads) each_check_plain(loading->memory, template, who, loading->diagnostics);
   if (each && each->value.kind == CONFIG_SCALAR) {
     each_check(loading->memory, template, who, loading->diagnostics);
     node->yaml = each_replace(loading->memory, template, each_sample(loading->memory, each->value.text));

@@ -225,7 +225,7 @@ static void put_plugin(struct json *json, const struct evp_plugin *plugin)
   struct config_memory *memory = config_memory_new();
   struct diagnostics *ignored = diagnostics_new(plugin->name); /* a node of it says what is wrong with them */
   const struct config_node *defaults = ignored ? plugin_defaults(memory, plugin, ignored) : NULL;
-  size_t n = core_tables((enum evp_kind)plugin->kind, plugin->deliver, tables);
+  size_t n = core_tables((enum evp_kind)plugin->kind, plugin, tables);
   definition_name((enum evp_kind)plugin->kind, plugin->name, name, sizeof name);
   json_object(json, name);
   json_string(json, "description", plugin->summary);
@@ -245,7 +245,7 @@ static void put_any_plugin(struct json *json, enum evp_kind kind)
 {
   char name[128];
   const struct evp_option *tables[MAX_CORE_TABLES];
-  size_t n = core_tables(kind, true, tables);
+  size_t n = core_tables(kind, NULL, tables);
   definition_name(kind, "of-a-path", name, sizeof name);
   json_object(json, name);
   json_object(json, "properties");

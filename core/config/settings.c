@@ -1,4 +1,5 @@
 #include "config/settings.h"
+#include "config/core_options.h"
 #include "config/memory.h"
 #include "config/options.h"
 #include "config/units.h"
@@ -91,7 +92,7 @@ void settings_check_sink(const struct pipeline *pipeline, const struct pipeline_
 {
   struct check *check = &(struct check){pipeline, memory, diagnostics};
   check_positive(check, node, "queue.max_size", node->sink.queue.max_size > 0);
-  if (!node->plugin || node->plugin->deliver) check_delivery(check, node);
+  if (core_delivers(node->plugin)) check_delivery(check, node);
 }
 
 static bool is_label_key(const char *key)

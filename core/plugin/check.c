@@ -117,7 +117,7 @@ static void check_options(
 static void check_core_keys(struct complaint *complaint, const struct evp_plugin *plugin)
 {
   const struct evp_option *tables[MAX_CORE_TABLES];
-  size_t n = core_tables((enum evp_kind)plugin->kind, true, tables);
+  size_t n = core_tables((enum evp_kind)plugin->kind, NULL, tables);
   for (const struct evp_option *option = plugin->options; option && option->key; option++)
     for (size_t i = 0; i < n; i++)
       for (const struct evp_option *core = tables[i]; core->key; core++)

@@ -11,7 +11,7 @@ struct table {
 };
 
 static const struct table tables[] = {{"top", top_options}, {"node", consumer_node_options}, {"source", source_options},
-  {"sink", sink_options}, {"delivering", delivering_options}};
+  {"reading", reading_options}, {"sink", sink_options}, {"delivering", delivering_options}};
 
 static char *page_text(void)
 {

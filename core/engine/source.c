@@ -99,6 +99,7 @@ static void end_input(struct source *source, bool failed)
   source->input_over = true;
   if (source->intake.flow) return;
   source->empty = !failed;
+  source_tell_end_without_byte(source);
   source_disconnect(source);
   source_wait(source);
 }
@@ -122,6 +123,7 @@ static void read_some(struct source *source)
   enum evp_status status = source->plugin->read(source->ctx->self, reader->slab->data + reader->used, &size);
   switch (status) {
   case EVP_OK:
+    source_tell_first_byte(source);
     if (!source->intake.flow && !source_begin_stream(source)) return;
     source->active = true;
     intake_take(&source->intake, size);

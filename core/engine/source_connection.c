@@ -83,6 +83,33 @@ void source_wait(struct source *source)
   if (!source_comes_and_goes(source)) source->retry_at = 0;
 }
 
+/* Whoever stands between (socat, a proxy) may take each connection and close it at once, as long as no program is behind. */
+void source_tell_end_without_byte(struct source *source)
+{
+  if (!source_comes_and_goes(source) || source->stopping || source->fruitless++) return;
+  instance_log(source->ctx, LOG_LEVEL_INFO,
+    "the connection was closed before a byte came: there may be no program behind it yet; it is tried again, and said "
+    "when something comes");
+}
+
+void source_tell_first_byte(struct source *source)
+{
+  if (!source->fruitless) return;
+  instance_log(source->ctx, LOG_LEVEL_INFO, "connected: something comes, after %llu connections that brought nothing",
+    (unsigned long long)source->fruitless);
+  source->fruitless = 0;
+}
+
+/* What is not recorded comes when it comes. Only now is it known. */
+static void tell_of_pace(struct source *source)
+{
+  if (source_settings(source)->pace <= 0 || source->told_of_pace || !source_is_live(source)) return;
+  source->told_of_pace = true;
+  instance_log(source->ctx, LOG_LEVEL_WARNING,
+    "'pace: %s' is for recordings and means nothing here: what comes is live, and is taken as it comes",
+    source_settings(source)->pace_text);
+}
+
 static void become_open(struct source *source, int fd)
 {
   source->fd = fd;
@@ -96,7 +123,8 @@ static void become_open(struct source *source, int fd)
   statistics_add(&source->node->statistics.connects, 1);
   bool is_news = source_comes_and_goes(source);
   if (is_news) atomic_store(&source->node->engine->live, true);
-  instance_log(source->ctx, is_news ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "connected");
+  instance_log(source->ctx, is_news && !source->fruitless ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "connected");
+  tell_of_pace(source);
 }
 
 /* It will never come again. If what it gave was damaged, that was the input's fault and not a live stream's fate. */

@@ -36,6 +36,8 @@ struct source {
   bool blocked; /* waits for room in a queue, or for held-back events to go out */
   bool input_over; /* no more bytes of this connection; then the rest in the slab ends with the stream */
   bool empty; /* the last connection gave no byte, or there was none */
+  uint64_t fruitless; /* connections since the last byte that ended without one */
+  bool told_of_pace; /* that it means nothing */
   bool active; /* bytes came since it was looked at last */
   uint64_t rest_at; /* when that is; UINT64_MAX: it has no memory to let go of */
   bool damaged; /* an input was damaged: exit status 3 if the source ends by itself */
@@ -56,6 +58,9 @@ bool source_comes_and_goes(const struct source *);
 void source_connect(struct source *); /* a step of it */
 void source_disconnect(struct source *);
 void source_wait(struct source *); /* until it connects again */
+void source_tell_end_without_byte(
+  struct source *); /* of a connection; at the first of several in a row, then no more */
+void source_tell_first_byte(struct source *); /* of a connection; if there were such before: how many */
 bool source_begin_stream(struct source *); /* false: it has failed, and is done */
 void source_become_done(struct source *);
 /* Says so. One program of many is left out; the only one is the node's failure. */

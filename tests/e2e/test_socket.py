@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Live streams: captured ones with odd cuts and pauses, further clients, reconnects, programs that die at any byte."""
 import random
+import re
 import socket
 
 import harness
@@ -81,6 +82,25 @@ class Socket(harness.Case):
         process = self.pipe(f'tcp: "127.0.0.1:{port}"')
         self.assertEqual(server.wait(60), 0, server.err())
         self.check_same(harness.OWN_LOG.read_bytes(), self.points_of(process))
+
+    def test_connections_that_bring_nothing(self):
+        """socat without a program behind it takes every connection and closes it: that is said once, and once when it changes."""
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(self.folder / "socat.sock"))
+            server.listen()
+            server.settimeout(30 * harness.PATIENCE)
+            process = self.pipe(f'unix: "{self.folder}/socat.sock", pace: realtime')
+            for _ in range(5):
+                server.accept()[0].close()
+            with server.accept()[0] as program:
+                program.sendall(harness.OWN_LOG.read_bytes())
+                self.wait_err(process, "connected: something comes, after 5 connections that brought nothing")
+            server.accept()[0].close()
+            self.wait_err(process, "a byte came.*(.|\n)* a byte came")
+        found = self.points_of(process)
+        self.check_same(harness.OWN_LOG.read_bytes(), found)
+        self.assertEqual(len(re.findall(": connected$", process.err(), re.MULTILINE)), 2)
+        self.assertEqual(process.err().count("'pace: realtime' is for recordings"), 1)
 
     # -------------------------------------------------------------------------------------------------- further clients
 

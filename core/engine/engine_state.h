@@ -42,6 +42,7 @@ struct engine {
   int stop_fd; /* epoll of what follows, and at the very end of signals: readable once calls that wait should give up */
   int abandon_fd; /* eventfd */
   int timeout_fd; /* timerfd: the shutdown timeout of what is left when all is drained */
+  uint64_t file_limit; /* of open files (RLIMIT_NOFILE), as it was when evpipe was started */
   uint64_t silence_after; /* ns after which a silent source explains itself */
 };
 

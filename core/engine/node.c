@@ -200,6 +200,11 @@ uint64_t evp_timeout(struct evp_ctx *ctx)
   return ctx->node->config->sink.timeout;
 }
 
+uint64_t evp_file_limit(struct evp_ctx *ctx)
+{
+  return ctx->node->engine->file_limit;
+}
+
 int evp_stop_fd(struct evp_ctx *ctx)
 {
   return engine_stop_fd(ctx->node->engine);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -74,12 +75,20 @@ static uint64_t silence_after(void)
   return text && *text && !*end && ms ? ms * NS_PER_MS : DEFAULT_SILENCE;
 }
 
+static uint64_t file_limit(void)
+{
+  struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
 struct engine *setup_new(const struct pipeline *pipeline)
 {
   struct engine *engine = calloc(1, sizeof *engine);
   if (!engine) return NULL;
   engine->pipeline = pipeline;
   engine->begin_time = time_unix();
+  engine->file_limit = file_limit();
   engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   engine->abandon_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   engine->timeout_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -10,6 +10,7 @@ import os
 import pathlib
 import pty
 import re
+import resource
 import signal
 import subprocess
 
@@ -451,6 +452,21 @@ class Stopping(ExecCase):
         self.touch("go")
         self.assertEqual(process.wait(), 8, process.err())
         self.check_nothing_left()
+
+    def test_its_limit_of_open_files_is_evpipes_first_one(self):
+        """Under `each` evpipe raises its own, for it may have many connections."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
+        (self.folder / "one.run").touch()
+        process = self.evpipe(f"""
+            sources: {{apps: {{plugin: exec, each: "{self.folder}/*.run", command: "sh -c 'ulimit -Sn; ulimit -Hn; : {{eventlog}}'", environment: {{NAME: "{{name}}"}}}}}}
+            sinks: {{out: {{plugin: print, from: apps, format: json, path: "{self.out}"}}}}
+        """, environment={"XDG_RUNTIME_DIR": str(self.runtime)})
+        self.wait_err(process, "wrote no eventlog")
+        self.assertGreater(resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0], 300)
+        process.stop()
+        self.assertEqual(process.out().split()[0], b"300")
 
     def test_many_programs_go_on_when_no_sink_is_left(self):
         for name in ("one.run", "two.run"):

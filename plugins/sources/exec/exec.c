@@ -135,7 +135,7 @@ static void exec_stop(void *self);
 static enum evp_status exec_start(void *self)
 {
   struct exec_source *source = self;
-  struct program_place place = {source->directory, source->stdin == STDIN_INHERIT};
+  struct program_place place = {source->directory, source->stdin == STDIN_INHERIT, evp_file_limit(source->ctx)};
   struct program_failure failure;
   bool started = prepare(source);
   if (started && !program_start(&source->program, &source->made, &place, &source->keeper, &failure))

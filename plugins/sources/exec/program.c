@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,16 @@ static void restore_signals(void)
   signal(SIGPIPE, SIG_DFL);
   signal(SIGXFSZ, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* A program that closes or polls all that it might have open, or selects, is not to see a limit that was raised for evpipe's
+   connections. Last, as all of these are still open here. */
+static void restore_file_limit(uint64_t soft)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == soft) return;
+  limit.rlim_cur = soft;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* As execvp(3): the first candidate that is there; one that may not be run is told of if there is no other. */
@@ -53,6 +64,7 @@ static struct program_failure become(
   if (!take_stdin(place)) return failed(PROGRAM_STDIN);
   if (close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC)) return failed(PROGRAM_EXEC);
   restore_signals();
+  restore_file_limit(place->file_limit);
   return (struct program_failure){PROGRAM_EXEC, execute(command)};
 }
 

@@ -24,6 +24,7 @@ struct program_failure {
 struct program_place {
   const char *directory; /* NULL: evpipe's own */
   bool stdin_inherited;
+  uint64_t file_limit; /* its soft limit of open files; evpipe's may be higher */
 };
 
 /* Returns when it runs, or can not. It has evpipe's standard output and error and no other descriptor of it, and is in

@@ -271,6 +271,8 @@ void evp_incomplete(struct evp_ctx *);
 /* In start, sinks that serve what they have got: evpipe does not end with its sources, but goes on until it is told to stop, or
    this sink fails or ends. */
 void evp_stay(struct evp_ctx *);
+/* [any] The soft limit of open files with which evpipe was started, and may have raised for itself: for who starts programs. */
+uint64_t evp_file_limit(struct evp_ctx *);
 int evp_stop_fd(struct evp_ctx *); /* [any] readable once calls that wait should give up: poll it beside your own fd */
 
 /* In create: what to be given. A sink, or a filter that emits no events: exactly the types it named, and without a

@@ -133,6 +133,12 @@ class Installed(harness.Case):
         self.assertTrue((self.prefix / "include" / "evpipe" / "events.h").exists())
         self.assertEqual(self.pkg_config("--modversion"), re.search(r"version: '([\d.]+)'", (harness.SOURCE / "meson.build").read_text()).group(1))
 
+    def test_pkg_config_of_a_build(self):
+        """What is not installed: sources in one folder, what is made of them in another."""
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(harness.BUILD / "meson-uninstalled")}
+        flags = run("pkg-config", "--cflags", "--libs", "evpipe", env=environment).split()
+        self.build(harness.SOURCE / "tests" / "abi" / "frozen-1" / "sink.c", self.folder / "sink.so", *flags)
+
     def test_a_moved_prefix_finds_its_plugins_and_recipes(self):
         moved = self.root / "moved"
         shutil.copytree(self.prefix, moved)

@@ -79,6 +79,16 @@ static void report_no_header(struct intake *intake)
     guess ? guess : "");
 }
 
+/* All that was skipped is what every program of GHC 9.0 sends in vain. Of a recording it is told as other damage is: there a
+   reader of GHC's own stops. */
+static bool skipped_stray_marker_only(const struct intake *intake)
+{
+  const struct eventlog_state *state = intake_state(intake);
+  return flow_stream(intake->flow)->live && state->damages == 1 && state->skipped_bytes == EVENTLOG_STRAY_MARKER &&
+         state->leading_bytes == EVENTLOG_STRAY_MARKER &&
+         eventlog_begins_with_stray_marker(intake->beginning, intake->n_beginning);
+}
+
 /* What a user must know of how the stream ended, and what it means for the exit status. */
 bool intake_judge(struct intake *intake, bool stopped)
 {
@@ -87,7 +97,11 @@ bool intake_judge(struct intake *intake, bool stopped)
   enum log_level level = stream->live ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR;
   bool cut = state->cut_bytes && !stopped, headless = !state->header && !stopped;
   if (headless) report_no_header(intake);
-  if (state->header && state->damages)
+  if (skipped_stray_marker_only(intake))
+    instance_log(intake->ctx, LOG_LEVEL_INFO,
+      "%d bytes before the header were skipped: the block marker that GHC 9.0 sends there, which is harmless",
+      EVENTLOG_STRAY_MARKER);
+  else if (state->header && state->damages)
     instance_log(intake->ctx, level,
       "damaged: %" PRIu64 " bytes skipped in %" PRIu64 " places, the first at offset %" PRIu64 ": %s",
       state->skipped_bytes, state->damages, state->first_damage,

@@ -117,5 +117,9 @@ const struct evp_event_type *eventlog_type(const struct eventlog *, uint16_t num
 /* How damaged or foreign input looks to a user, for a message: "gzip data", "a git-LFS pointer", "text", "an eventlog
    that went through a text-mode transfer"; NULL if nothing is recognised. `data` is the begin of the input. */
 const char *eventlog_guess(const uint8_t *data, size_t size);
+/* GHC 9.0 sends the marker of its first block, which belongs to no capability, in front of the header that it speaks of: 24
+   bytes that mean nothing. Is this such a begin? */
+enum { EVENTLOG_STRAY_MARKER = 24 };
+bool eventlog_begins_with_stray_marker(const uint8_t *data, size_t size);
 
 #endif

@@ -60,3 +60,11 @@ const char *eventlog_guess(const uint8_t *data, size_t size)
     return went_through_text_mode(data, size) ? "an eventlog that went through a text-mode transfer" : NULL;
   return looks_like_text(data, size) ? "text" : NULL;
 }
+
+bool eventlog_begins_with_stray_marker(const uint8_t *data, size_t size)
+{
+  size_t magic = sizeof header_begin - 1;
+  return size >= EVENTLOG_STRAY_MARKER + magic && !memcmp(data, "\0\x12", 2) &&
+         !memcmp(data + EVENTLOG_STRAY_MARKER - 2, "\xff\xff", 2) &&
+         !memcmp(data + EVENTLOG_STRAY_MARKER, header_begin, magic);
+}

@@ -67,6 +67,23 @@ class Socket(harness.Case):
                 self.wait_err(process, r"there is no socket|nobody listens|refused|waiting for it|ends |ended")
                 self.check_same(log.read_bytes(), self.points_of(process))
 
+    def test_the_stray_marker_of_ghc_9_0(self):
+        """It is no warning; what else is skipped is one, and one byte too many is something else."""
+        log = harness.OWN_LOG.read_bytes()
+        marker = bytes.fromhex("0012" "00000000437403bf" "00000a98" "0000000043740f85" "ffff")
+        for name, data, told in (("marker", marker, "info app .* 24 bytes before the header"), ("more", b"x" + marker, "warning app .* 25 bytes skipped"),
+                                 ("other", b"x" * 24, "warning app .* 24 bytes skipped"), ("twice", marker + marker, "warning app .* 48 bytes skipped")):
+            with self.subTest(name):
+                path = self.folder / (name + ".eventlog")
+                path.write_bytes(data + log)
+                server = self.replay(path, "--raw", name="replay-" + name)
+                process = self.unix(server, "evpipe-" + name)
+                self.assertEqual(server.wait(60), 0, server.err())
+                self.wait_err(process, told)
+                self.check_same(log, self.points_of(process))
+                self.assertEqual("damaged" in process.err(), name != "marker")
+                self.assertRegex(process.err(), r"app .*\b%d\b" % len(data))
+
     def test_one_byte_at_a_time(self):
         log = harness.eventlog("par-966-N2-numa.eventlog")
         server = self.replay(log, "--cut", "1")

@@ -1,54 +1,15 @@
-#include "engine/sink.h"
 #include "engine/engine_state.h"
-#include "engine/outbox.h"
+#include "engine/sink_state.h"
 #include "engine/time.h"
-#include "engine/worker.h"
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* encode() gets batches in slices of at most so many items: a message is sealed between two slices. */
-enum { SLICE_ITEMS = 256 };
 #define AGAIN_DELAY (100 * (uint64_t)NS_PER_MS)
 #define FLUSH_INTERVAL NS_PER_S
 #define WATCH_INTERVAL (10 * (uint64_t)NS_PER_MS) /* how often the watched fd is looked at while there is always work */
-
-struct local {
-  struct local *next;
-  const struct evp_stream *stream; /* referenced until stream_end */
-  bool begun; /* stream_begin() was called: stream_end() is owed */
-  _Alignas(max_align_t) unsigned char memory[];
-};
-
-struct sink {
-  struct node *node;
-  const struct evp_plugin *plugin;
-  struct evp_ctx *ctx;
-  struct queue *queue;
-  struct outbox *outbox; /* NULL: a sink that writes */
-  struct local *locals;
-  struct worker worker;
-  bool started;
-  atomic_bool closed;
-  atomic_bool resting; /* wanted: messages are sealed as soon as nothing more waits */
-  atomic_bool idle; /* the thread sleeps, and holds nothing that it took */
-  _Atomic uint64_t working_since, message_since; /* monotonic: when what is being written, the first item of the message
-                                                    came into the queue; 0: nothing */
-
-  /* Of the sink's thread. */
-  uint64_t now; /* monotonic, as of the last wait or batch: the clock is read once for each batch */
-  uint64_t drops_seen; /* of those that the plugin counted, how many were taken off what was delivered */
-  uint64_t overdrawn; /* items that it dropped after it had taken them, not yet taken off */
-  struct queue_entry refused; /* a batch that write() wants to be offered again */
-  uint64_t offer_again; /* monotonic */
-  uint64_t watch_due; /* monotonic: when the watched fd is looked at, though nothing was waited for */
-  uint64_t flush_due; /* UINT64_MAX: nothing was written since the last flush */
-  struct evp_buf message;
-  uint64_t message_items, seal_due;
-  int64_t first_time, last_time;
-};
 
 struct sink *sink_new(struct node *node, struct evp_ctx *ctx)
 {
@@ -94,11 +55,6 @@ void *evp_stream_local(struct evp_ctx *ctx, const struct evp_stream *stream)
   return NULL;
 }
 
-static bool usable(const struct sink *sink)
-{
-  return !atomic_load(&sink->node->failed) && !atomic_load(&sink->node->ended);
-}
-
 /* It wants no more: quietly, and what it does not get from now on is no loss. */
 static void end_quietly(struct sink *sink)
 {
@@ -127,7 +83,7 @@ static void begin_stream(struct sink *sink, const struct evp_stream *stream)
   local->stream = stream;
   local->next = sink->locals;
   sink->locals = local;
-  local->begun = usable(sink);
+  local->begun = sink_usable(sink);
   if (local->begun && sink->plugin->stream_begin && sink->plugin->stream_begin(sink->ctx->self, stream) != EVP_OK)
     node_fail(sink->node, "stream_begin");
 }
@@ -145,107 +101,13 @@ static void end_stream(struct sink *sink, const struct evp_stream *stream)
   evp_stream_unref(stream);
 }
 
-/* --------------------------------------------------------------------------------------------------- delivering */
+/* ------------------------------------------------------------------------------------------------------ entries */
 
-static void drop_items(struct sink *sink, uint64_t items, const char *reason)
+void sink_drop_items(struct sink *sink, uint64_t items, const char *reason)
 {
   const struct pipeline_node *config = sink->node->config;
   statistics_drop(&sink->node->statistics, config->name, config->place, items, reason);
 }
-
-static void seal(struct sink *sink)
-{
-  sink->seal_due = UINT64_MAX;
-  if (!sink->message_items) return;
-  atomic_store_explicit(&sink->message_since, 0, memory_order_relaxed);
-  uint64_t items = sink->message_items;
-  sink->message_items = 0;
-  if (sink->plugin->seal && sink->plugin->seal(sink->ctx->self, &sink->message) != EVP_OK) {
-    drop_items(sink, items, "not_sealed");
-    node_fail(sink->node, "seal");
-  } else {
-    outbox_put(sink->outbox, &sink->message, items, sink->first_time, sink->last_time);
-  }
-  sink->message.size = 0;
-}
-
-static int64_t item_time(const struct evp_batch *batch, uint32_t i)
-{
-  switch (batch->signal) {
-  case EVP_METRICS:
-    return batch->metrics[batch->sel[i]].time;
-  case EVP_LOGS:
-    return batch->logs[batch->sel[i]].time;
-  case EVP_EVENTS:
-    return evp_unix_time(batch, batch->events[batch->sel[i]].time);
-  default:
-    return batch->stream->begin_time;
-  }
-}
-
-static uint64_t saturating_add(uint64_t time, uint64_t delay)
-{
-  return delay > UINT64_MAX - time ? UINT64_MAX : time + delay; /* `none`: never */
-}
-
-static void note_times(struct sink *sink, const struct evp_batch *slice)
-{
-  for (uint32_t i = 0; i < slice->n; i++) {
-    int64_t time = item_time(slice, i);
-    if (!sink->message_items && !i) sink->first_time = sink->last_time = time;
-    if (time < sink->first_time) sink->first_time = time;
-    if (time > sink->last_time) sink->last_time = time;
-    if (slice->signal == EVP_BYTES) return;
-  }
-}
-
-static void encode_slice(struct sink *sink, const struct evp_batch *slice)
-{
-  const struct sink_settings *settings = &sink->node->config->sink;
-  size_t before = sink->message.size;
-  uint64_t items = slice->n, dropped = atomic_load(&sink->ctx->dropped);
-  enum evp_status status = sink->plugin->encode(sink->ctx->self, slice, &sink->message);
-  if (status != EVP_OK) {
-    sink->message.size = before;
-    bool rejected = status == EVP_REJECT;
-    items -= atomic_load(&sink->ctx->dropped) - dropped; /* it counted these itself */
-    drop_items(sink, items, rejected ? "rejected" : "node_failed");
-    if (!rejected) node_fail(sink->node, "encode");
-    return;
-  }
-  items -= atomic_load(&sink->ctx->dropped) - dropped; /* it counted these itself */
-  note_times(sink, slice);
-  if (!sink->message_items) {
-    sink->seal_due = saturating_add(sink->now, settings->batch.max_delay);
-    atomic_store_explicit(&sink->message_since, statistics_get(&sink->working_since), memory_order_relaxed);
-  }
-  sink->message_items += items;
-  if (sink->message_items >= (uint64_t)settings->batch.max_items || sink->message.size >= settings->batch.max_size)
-    seal(sink);
-}
-
-static enum evp_status encode_batch(struct sink *sink, const struct evp_batch *batch)
-{
-  struct evp_batch slice = *batch;
-  uint64_t max_items = (uint64_t)sink->node->config->sink.batch.max_items;
-  if (batch->signal == EVP_BYTES) {
-    encode_slice(sink, &slice);
-    return EVP_OK;
-  }
-  uint32_t at = 0;
-  for (; at < batch->n && usable(sink); at += slice.n) {
-    uint64_t n = batch->n - at;
-    if (n > SLICE_ITEMS) n = SLICE_ITEMS;
-    if (n > max_items - sink->message_items) n = max_items - sink->message_items;
-    slice.sel = batch->sel + at;
-    slice.n = (uint32_t)n;
-    encode_slice(sink, &slice);
-  }
-  if (at < batch->n) drop_items(sink, batch->n - at, "node_failed");
-  return EVP_OK;
-}
-
-/* ------------------------------------------------------------------------------------------------------ entries */
 
 /* A sink that writes took `items`. What it dropped of these is not delivered; nor is what it dropped, in any call, after it
    had taken it: that is taken off what comes, so that the count never falls. */
@@ -272,7 +134,7 @@ static void settle_delivered(struct sink *sink)
 static enum evp_status write_batch(struct sink *sink, const struct evp_batch *batch)
 {
   uint64_t begin = sink->now;
-  enum evp_status status = sink->outbox ? encode_batch(sink, batch) : sink->plugin->write(sink->ctx->self, batch);
+  enum evp_status status = sink->outbox ? sink_encode_batch(sink, batch) : sink->plugin->write(sink->ctx->self, batch);
   uint64_t end = sink->now = time_monotonic();
   statistics_add(&sink->node->statistics.busy_ns, end - begin);
   if (!sink->outbox && status == EVP_OK) count_delivered(sink, batch->n, batch->signal);
@@ -294,12 +156,12 @@ static void take_batch(struct sink *sink, struct queue_entry entry)
   const struct evp_batch *batch = &entry.view->batch;
   enum evp_status status = EVP_OK;
   if (time_is_up(sink)) {
-    drop_items(sink, batch->n, "shutdown");
+    sink_drop_items(sink, batch->n, "shutdown");
     engine_status(sink->node->engine, STATUS_NODE_FAILED);
-  } else if (usable(sink)) {
+  } else if (sink_usable(sink)) {
     status = write_batch(sink, batch);
   } else if (atomic_load(&sink->node->failed)) {
-    drop_items(sink, batch->n, "node_failed");
+    sink_drop_items(sink, batch->n, "node_failed");
   }
   if (status == EVP_AGAIN) {
     sink->refused = entry;
@@ -307,9 +169,9 @@ static void take_batch(struct sink *sink, struct queue_entry entry)
     return;
   }
   if (status == EVP_REJECT) {
-    drop_items(sink, batch->n, "rejected");
+    sink_drop_items(sink, batch->n, "rejected");
   } else {
-    if (status != EVP_OK && status != EVP_END) drop_items(sink, batch->n, "node_failed");
+    if (status != EVP_OK && status != EVP_END) sink_drop_items(sink, batch->n, "node_failed");
     after_call(sink, status, "write");
   }
   block_unref(entry.view->block);
@@ -318,7 +180,7 @@ static void take_batch(struct sink *sink, struct queue_entry entry)
 static void tell_gap(struct sink *sink, const struct queue_entry *entry)
 {
   struct evp_gap gap = {.stream = entry->stream, .signal = entry->signal, .items = entry->items};
-  if (usable(sink) && sink->plugin->gap && sink->plugin->gap(sink->ctx->self, &gap) != EVP_OK)
+  if (sink_usable(sink) && sink->plugin->gap && sink->plugin->gap(sink->ctx->self, &gap) != EVP_OK)
     node_fail(sink->node, "gap");
 }
 
@@ -349,14 +211,14 @@ static void take_entry(struct sink *sink, struct queue_entry entry)
 static void flush(struct sink *sink)
 {
   sink->flush_due = UINT64_MAX;
-  if (!sink->plugin->flush || !usable(sink)) return;
+  if (!sink->plugin->flush || !sink_usable(sink)) return;
   after_call(sink, sink->plugin->flush(sink->ctx->self), "flush");
 }
 
 static void tick(struct sink *sink, uint64_t now)
 {
   struct evp_ctx *ctx = sink->ctx;
-  if (!sink->plugin->tick || !ctx->tick_every || now < ctx->tick_next || !usable(sink)) return;
+  if (!sink->plugin->tick || !ctx->tick_every || now < ctx->tick_next || !sink_usable(sink)) return;
   ctx->tick_next = now + ctx->tick_every;
   sink->offer_again = 0;
   after_call(sink, sink->plugin->tick(ctx->self, now, NULL), "tick");
@@ -366,7 +228,7 @@ static uint64_t next_deadline(const struct sink *sink)
 {
   uint64_t deadline = sink->flush_due < sink->seal_due ? sink->flush_due : sink->seal_due;
   if (sink->refused.view && sink->offer_again < deadline) deadline = sink->offer_again;
-  if (sink->plugin->tick && sink->ctx->tick_every && sink->ctx->tick_next < deadline && usable(sink))
+  if (sink->plugin->tick && sink->ctx->tick_every && sink->ctx->tick_next < deadline && sink_usable(sink))
     deadline = sink->ctx->tick_next;
   return deadline;
 }
@@ -374,7 +236,7 @@ static uint64_t next_deadline(const struct sink *sink)
 /* What it wants to have watched, in the form of poll(). */
 static struct pollfd watched(const struct sink *sink)
 {
-  return (struct pollfd){.fd = sink->plugin->ready && usable(sink) ? sink->ctx->watched : -1, .events = POLLIN};
+  return (struct pollfd){.fd = sink->plugin->ready && sink_usable(sink) ? sink->ctx->watched : -1, .events = POLLIN};
 }
 
 /* While there is always work, at most half of the time goes to who calls on its socket. */
@@ -415,7 +277,7 @@ static void wait_for_work(struct sink *sink)
 static void look_at_clock(struct sink *sink)
 {
   tick(sink, sink->now);
-  if (sink->now >= sink->seal_due) seal(sink);
+  if (sink->now >= sink->seal_due) sink_seal(sink);
   if (sink->now >= sink->flush_due) flush(sink);
 }
 
@@ -424,7 +286,7 @@ static bool work(struct sink *sink)
 {
   struct queue_entry entry = sink->refused;
   if (entry.view) {
-    bool waits = usable(sink) && sink->now < sink->offer_again;
+    bool waits = sink_usable(sink) && sink->now < sink->offer_again;
     if (waits && !atomic_load(&sink->node->engine->abandoned)) return false;
     sink->refused = (struct queue_entry){0};
   } else {
@@ -447,12 +309,12 @@ static void sink_main(void *argument)
     }
     if (sink->flush_due != UINT64_MAX && !sink->refused.view) flush(sink);
     if (atomic_load(&sink->closed) && !sink->refused.view && queue_is_empty(sink->queue)) break;
-    if (atomic_load(&sink->resting)) seal(sink);
+    if (atomic_load(&sink->resting)) sink_seal(sink);
     wait_for_work(sink);
     sink->now = time_monotonic();
   }
   if (sink->outbox) {
-    seal(sink);
+    sink_seal(sink);
     outbox_close(sink->outbox);
   }
   flush(sink);
@@ -488,7 +350,7 @@ void sink_come_to_rest(struct sink *sink)
 bool sink_is_at_rest(struct sink *sink)
 {
   if (!queue_is_empty(sink->queue) || !atomic_load(&sink->idle)) return false;
-  return !usable(sink) || !atomic_load(&sink->node->statistics.messages);
+  return !sink_usable(sink) || !atomic_load(&sink->node->statistics.messages);
 }
 
 static uint64_t earlier(uint64_t one, uint64_t other)
@@ -561,16 +423,4 @@ void sink_free(struct sink *sink)
   free(sink->ctx);
   worker_free(&sink->worker);
   free(sink);
-}
-
-bool evp_buf_grow(struct evp_buf *buf, size_t more)
-{
-  if (more > SIZE_MAX / 2 - buf->size) return false;
-  size_t capacity = buf->capacity ? buf->capacity : 4096;
-  while (capacity - buf->size < more) capacity *= 2;
-  uint8_t *data = realloc(buf->data, capacity);
-  if (!data) return false;
-  buf->data = data;
-  buf->capacity = capacity;
-  return true;
 }

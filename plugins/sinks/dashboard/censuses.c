@@ -144,6 +144,13 @@ void censuses_trim(struct censuses *censuses, int64_t oldest)
   bands_sweep(&censuses->bands);
 }
 
+size_t censuses_cut(struct censuses *censuses, int64_t latest)
+{
+  size_t n = column_cut(&censuses->column, latest, gone, censuses);
+  bands_sweep(&censuses->bands);
+  return n;
+}
+
 static void keep_larger(void *owner, void *first, void *second)
 {
   struct census *a = first, *b = second;

@@ -41,6 +41,7 @@ static inline const struct census *censuses_at(const struct censuses *censuses, 
   return column_at(&censuses->column, i);
 }
 void censuses_trim(struct censuses *, int64_t oldest);
+size_t censuses_cut(struct censuses *, int64_t latest); /* how many left */
 bool censuses_thin(struct censuses *); /* the one with the larger total stays */
 size_t censuses_memory(const struct censuses *);
 

@@ -118,6 +118,17 @@ void column_trim(struct column *column, int64_t oldest, column_gone *gone, void 
   if (n) column_drop_first(column, n, gone, owner);
 }
 
+size_t column_cut(struct column *column, int64_t latest, column_gone *gone, void *owner)
+{
+  size_t n = 0;
+  while (column->n && column_time(column, column->n - 1) > latest) {
+    column->n--;
+    n++;
+    if (gone) gone(owner, column_at(column, column->n));
+  }
+  return n;
+}
+
 bool column_thin(struct column *column, column_join *join, void *owner)
 {
   if (column->n < 2) return false;

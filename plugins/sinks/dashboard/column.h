@@ -48,6 +48,8 @@ void *column_insert(struct column *, int64_t time);
 void column_remove(struct column *, size_t i);
 /* Takes away the rows before the time, or the first ones. `gone` may be NULL. */
 void column_trim(struct column *, int64_t oldest, column_gone *gone, void *owner);
+/* Takes away the rows after the time; how many. */
+size_t column_cut(struct column *, int64_t latest, column_gone *gone, void *owner);
 void column_drop_first(struct column *, size_t n, column_gone *gone, void *owner);
 /* False: there is but one row left. */
 bool column_thin(struct column *, column_join *join, void *owner);

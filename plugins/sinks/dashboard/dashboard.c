@@ -74,6 +74,7 @@ static enum evp_status dashboard_write(void *self, const struct evp_batch *batch
   count(dashboard->ctx, &run->no_room, "no_room");
   count(dashboard->ctx, &run->not_newer, "not_newer");
   count(dashboard->ctx, &run->other_censuses, "second_census");
+  count(dashboard->ctx, &run->wrong_time, "wrong_time");
   return EVP_OK;
 }
 

@@ -10,9 +10,12 @@ enum {
   TABLE_COUNT
 };
 
+/* A leap is believed when what comes there spans so many ns. */
+#define LEAP_SPAN UINT64_C(10000000000)
+
 void history_init(struct history *history, struct budget *budget)
 {
-  *history = (struct history){.newest = INT64_MIN};
+  *history = (struct history){.newest = INT64_MIN, .leap = INT64_MIN};
   for (unsigned i = 0; i < GAUGE_COUNT; i++) column_init(&history->gauges[i], budget, sizeof(struct sample));
   for (unsigned i = 0; i < GENERATIONS_MAX; i++)
     column_init(&history->generations[i].column, budget, sizeof(struct pause));
@@ -75,6 +78,41 @@ void history_trim(struct history *history, int64_t oldest)
   censuses_trim(&history->censuses, oldest);
   log_ring_trim(&history->logs, oldest);
   column_trim(&history->breaks, oldest, NULL, NULL);
+}
+
+size_t history_cut(struct history *history, int64_t latest)
+{
+  size_t n = column_cut(&history->breaks, latest, NULL, NULL);
+  for (unsigned i = 0; i < GAUGE_COUNT; i++) n += column_cut(&history->gauges[i], latest, NULL, NULL);
+  for (unsigned i = 0; i < GENERATIONS_MAX; i++) n += column_cut(&history->generations[i].column, latest, NULL, NULL);
+  n += column_cut(&history->rates.allocated, latest, NULL, NULL);
+  n += column_cut(&history->rates.events, latest, NULL, NULL);
+  return n + censuses_cut(&history->censuses, latest) + log_ring_cut(&history->logs, latest);
+}
+
+/* Is it later than the other by more than so many ns? */
+static bool is_later(int64_t time, int64_t than, uint64_t by)
+{
+  return time > than && (uint64_t)time - (uint64_t)than > by;
+}
+
+bool history_note(struct history *history, int64_t time, uint64_t reach, bool sound)
+{
+  int64_t newest = history->newest, leap = history->leap;
+  bool first = newest == INT64_MIN, known = leap != INT64_MIN;
+  if (sound || first || !is_later(time, newest, reach)) {
+    bool goes_on = first || !is_later(newest, time, reach);
+    if (time > newest) history->newest = time;
+    if (known && goes_on) history->leap = INT64_MIN;
+    return known && goes_on;
+  }
+  if (!known) {
+    history->leap = time;
+  } else if (is_later(time, leap, LEAP_SPAN)) {
+    history->newest = time;
+    history->leap = INT64_MIN;
+  }
+  return false;
 }
 
 static size_t table_memory(const struct history *history, unsigned table)

@@ -23,14 +23,23 @@ struct history {
   struct censuses censuses;
   struct log_ring logs;
   struct column breaks; /* of int64_t: what is from then on comes from another run than what was before */
-  int64_t newest; /* latest time of anything; INT64_MIN: there was nothing yet */
+  int64_t newest; /* latest time of anything that is believed; INT64_MIN: there was nothing yet */
+  int64_t leap; /* a time far after it, the first that is not believed yet; INT64_MIN: there is none */
 };
+
+/* Of a live stream a time is believed at once up to so many ns after now. */
+#define HISTORY_AHEAD INT64_C(60000000000)
 
 void history_init(struct history *, struct budget *);
 void history_free(struct history *);
 bool history_break(struct history *, int64_t time); /* false: no room */
 int64_t history_first(const struct history *); /* where what is shown begins; `newest` if there is nothing */
 void history_trim(struct history *, int64_t oldest);
+/* Takes note of a time that came. One that would leave nothing of what there is, because it is later than `newest` by more
+   than `reach`, may be damaged: it is a leap, which is believed when times go on there, or the time is `sound` anyway. True:
+   times go on where they were, so that the leap was none: history_cut() is due. */
+bool history_note(struct history *, int64_t time, uint64_t reach, bool sound);
+size_t history_cut(struct history *, int64_t latest); /* takes away what is later; how many rows */
 
 /* The table that takes the most memory of those that can be thinned; 0: there is none. */
 size_t history_largest(const struct history *, unsigned *table);

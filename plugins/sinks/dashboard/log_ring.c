@@ -73,6 +73,11 @@ void log_ring_trim(struct log_ring *ring, int64_t oldest)
   column_trim(&ring->column, oldest, gone, ring);
 }
 
+size_t log_ring_cut(struct log_ring *ring, int64_t latest)
+{
+  return column_cut(&ring->column, latest, gone, ring);
+}
+
 bool log_ring_thin(struct log_ring *ring)
 {
   if (ring->column.n < 2) return false;

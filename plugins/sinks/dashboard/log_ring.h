@@ -31,6 +31,7 @@ void log_ring_free(struct log_ring *);
 /* NULL: no room. */
 const struct log_entry *log_ring_add(struct log_ring *, const struct evp_log *);
 void log_ring_trim(struct log_ring *, int64_t oldest);
+size_t log_ring_cut(struct log_ring *, int64_t latest); /* how many left */
 bool log_ring_thin(struct log_ring *); /* the older half leaves; false: there is but one */
 size_t log_ring_memory(const struct log_ring *);
 

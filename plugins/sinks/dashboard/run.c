@@ -1,12 +1,11 @@
 #include "run.h"
 
 #include "pending.h"
+#include "run_times.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A run's first time may be so much before the last of the run before, whose clock was estimated, say. */
-#define CLOCK_SLACK UINT64_C(1000000000)
 /* The map of series is looked at anew when so many more than there are bands have come and gone. */
 enum { SERIES_SPARE = 4096 };
 /* So many events, within so many ns, may be held back. */
@@ -221,7 +220,7 @@ static void take_metric(struct run *run, const struct evp_metric *metric, bool o
     return;
   }
   if (entry->kind != SERIES_PAUSE) run->families |= FAMILY_HEAP;
-  if (metric->time > run->program->history.newest) run->program->history.newest = metric->time;
+  run_note_time(run, metric->time);
   run->program->clock = metric->flags & EVP_METRIC_ESTIMATED ? EVP_CLOCK_ESTIMATED : EVP_CLOCK_EXACT;
   switch (entry->kind) {
   case SERIES_GAUGE:
@@ -271,8 +270,8 @@ static void take_logs(struct run *run, const struct evp_batch *batch)
   struct program *program = run->program;
   for (uint32_t i = 0; i < batch->n; i++) {
     const struct evp_log *log = &batch->logs[batch->sel[i]];
+    run_note_time(run, log->time);
     const struct log_entry *entry = log_ring_add(&program->history.logs, log);
-    if (log->time > program->history.newest) program->history.newest = log->time;
     if (entry)
       pending_log(program->pending, entry);
     else
@@ -280,29 +279,9 @@ static void take_logs(struct run *run, const struct evp_batch *batch)
   }
 }
 
-/* The first of a further run makes a break. A recording that is played again has times of its own, and a clock can have been set
-   back by so much that all that comes would be too old at once: history begins anew. */
-static void begin_times(struct run *run, int64_t time)
-{
-  struct program *program = run->program;
-  struct history *history = &program->history;
-  bool alone = !run->next && program->open == run;
-  if (run->begun) return;
-  run->begun = true;
-  if (history->newest == INT64_MIN) return;
-  uint64_t slack = evp_stream_live(run->stream) ? run->reach : CLOCK_SLACK;
-  if (alone && time < history->newest && (uint64_t)history->newest - (uint64_t)time > slack) {
-    program_forget_history(run->programs, program);
-    run->anew = true;
-    return;
-  }
-  if (time <= history->newest) time = history->newest + 1;
-  if (history_break(history, time)) pending_break(program->pending, time);
-}
-
 static void note_events(struct run *run, int64_t last)
 {
-  if (last > run->program->history.newest) run->program->history.newest = last;
+  run_note_time(run, last);
   pending_events(run->program->pending, last);
 }
 
@@ -312,7 +291,7 @@ static void finish_early(struct run *run, int64_t epoch)
   early->over = true;
   if (early->n == 0) return;
   int64_t time = epoch + (int64_t)early->last;
-  begin_times(run, time);
+  run_begin_times(run, time);
   if (!rates_add(&run->program->history.rates, time, early->counts)) run->no_room += early->n;
   note_events(run, time);
 }
@@ -340,7 +319,7 @@ static void take_events(struct run *run, const struct evp_batch *batch)
   int64_t last = INT64_MIN;
   if (hold_early(&run->early, batch)) return;
   if (!run->early.over) finish_early(run, batch->epoch);
-  begin_times(run, evp_unix_time(batch, batch->events[batch->sel[0]].time));
+  run_begin_times(run, evp_unix_time(batch, batch->events[batch->sel[0]].time));
   if (!rates_count(&run->program->history.rates, batch, &last)) run->no_room += batch->n;
   note_events(run, last);
 }
@@ -349,14 +328,14 @@ void run_take(struct run *run, const struct evp_batch *batch, uint64_t reach)
 {
   struct history *history = &run->program->history;
   if (batch->n == 0) return;
-  run->reach = reach;
+  run_now(run, reach);
   switch (batch->signal) {
   case EVP_METRICS:
-    begin_times(run, batch->metrics[batch->sel[0]].time);
+    run_begin_times(run, batch->metrics[batch->sel[0]].time);
     take_metrics(run, batch);
     break;
   case EVP_LOGS:
-    begin_times(run, batch->logs[batch->sel[0]].time);
+    run_begin_times(run, batch->logs[batch->sel[0]].time);
     take_logs(run, batch);
     break;
   default:

@@ -37,13 +37,15 @@ struct run {
   struct programs *programs;
   uint64_t reach; /* ns: how far back history reaches */
   bool begun; /* something of it came that has a time */
-  bool anew; /* that began the program's history anew; the sink takes note of it */
+  int64_t sound; /* times up to this one are believed at once; INT64_MIN: it is a recording */
+  bool
+    anew; /* history is another one than it was, begun anew or cut: visitors have to load it; the sink takes note of it */
   struct early_events early;
   struct series_map series;
   struct census_draft draft;
   char *census_origin; /* the node whose censuses are taken: two filters would give each twice */
   struct pause_state *pauses[GENERATIONS_MAX];
-  uint64_t no_room, not_newer, other_censuses; /* items, to be counted by the sink */
+  uint64_t no_room, not_newer, other_censuses, wrong_time; /* items, to be counted by the sink */
   unsigned families; /* set of enum family: what came */
 };
 

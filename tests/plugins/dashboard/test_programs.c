@@ -3,6 +3,7 @@
 #include "run.h"
 #include "sink_host.h"
 #include "view.h"
+#include "wall_clock.h"
 
 #include "check_main.h"
 
@@ -176,6 +177,91 @@ START_TEST(a_clock_that_was_set_back_begins_anew)
     run_end(&run);
   }
   expect(program, NULL, "\"heap\":{\"time\":[5000,5001,5002],\"size\":[9,9,9]");
+}
+END_TEST
+
+/* A live history of ten minutes until now; then a census, a log and a size say a time that is years ahead; then it goes on. */
+static void take_leap(struct run *run, struct said *said, int64_t now, int64_t ahead, uint64_t reach, bool again)
+{
+  const struct evp_series *band = series_with(77, "ghc_heap_census_bytes", "breakdown", "type", "x");
+  for (int64_t i = -600; i <= 0; i++) {
+    say(said, &gauge, now + i * SECOND, 1000 + i);
+    take_as(run, said, 0, reach, "heap");
+  }
+  for (int64_t i = 0; i < 3; i++) {
+    say(said, &gauge, now + ahead + i * SECOND, 9000);
+    say(said, band, now + ahead + i * SECOND, 5);
+    take_as(run, said, i == 2 ? EVP_BATCH_MORE : 0, reach, "heap");
+  }
+  for (int64_t i = 1; again && i <= 10; i++) {
+    say(said, &gauge, now + i * SECOND, 1000 + i);
+    say(said, band, now + i * SECOND, 5);
+    take_as(run, said, 0, reach, "heap");
+  }
+}
+
+/* Whether the stream is live or recorded, and remembered for a while or, live, for ever. */
+START_TEST(times_that_are_far_ahead_once_neither_empty_history_nor_stay)
+{
+  const bool live = _i != 1;
+  const uint64_t reach = _i == 2 ? EVP_NEVER : 900 * (uint64_t)SECOND;
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  stream.live = live;
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  int64_t now = wall_clock() - 20 * SECOND;
+  take_leap(&run, &said, now, 86400 * 365 * SECOND, reach, true);
+  const struct history *history = &run.program->history;
+  ck_assert_uint_eq(history->gauges[GAUGE_SIZE].n, 611);
+  ck_assert_int_eq(history->newest, now + 10 * SECOND);
+  ck_assert_uint_eq(history->censuses.column.n, 10);
+  ck_assert_uint_eq(run.not_newer, 0);
+  ck_assert_uint_eq(run.wrong_time, 3 + 2 + 1); /* sizes, censuses, the row of one that was not complete */
+  ck_assert(run.anew);
+  run_end(&run);
+}
+END_TEST
+
+/* A program, or a recording, may say nothing for longer than history reaches. */
+START_TEST(times_that_go_on_far_ahead_are_believed)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  stream.live = _i == 0;
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  int64_t now = wall_clock(), ahead = 86400 * SECOND;
+  take_leap(&run, &said, now, ahead, 900 * (uint64_t)SECOND, false);
+  ck_assert_int_eq(run.program->history.newest, now);
+  for (int64_t i = 3; i < 30; i++) {
+    say(&said, &gauge, now + ahead + i * SECOND, 9000);
+    take_as(&run, &said, 0, 900 * (uint64_t)SECOND, "heap");
+  }
+  ck_assert_int_eq(run.program->history.newest, now + ahead + 29 * SECOND);
+  ck_assert_uint_eq(run.program->history.gauges[GAUGE_SIZE].n, 30);
+  ck_assert_uint_eq(run.wrong_time, 0);
+  run_end(&run);
+}
+END_TEST
+
+/* The clock of a live program was wrong from its begin on, and is set right: what is wrong leaves. */
+START_TEST(a_live_program_comes_back_from_the_future)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  int64_t now = wall_clock(), ahead = 86400 * SECOND;
+  for (int64_t i = 0; i < 40; i++) {
+    say(&said, &gauge, now + (i < 20 ? ahead : 0) + i * SECOND, i);
+    take_as(&run, &said, 0, 900 * (uint64_t)SECOND, "heap");
+    if (i == 19) ck_assert_uint_eq(run.program->history.gauges[GAUGE_SIZE].n, 20);
+  }
+  ck_assert_int_eq(run.program->history.newest, now + 39 * SECOND);
+  ck_assert_uint_eq(run.program->history.gauges[GAUGE_SIZE].n, 20);
+  ck_assert_uint_eq(run.wrong_time, 20);
+  run_end(&run);
 }
 END_TEST
 
@@ -512,6 +598,9 @@ int main(void)
   tcase_add_test(tests, a_reconnect_is_another_run_of_the_same_program);
   tcase_add_test(tests, a_recording_that_is_played_again_begins_anew);
   tcase_add_test(tests, a_clock_that_was_set_back_begins_anew);
+  tcase_add_loop_test(tests, times_that_are_far_ahead_once_neither_empty_history_nor_stay, 0, 3);
+  tcase_add_loop_test(tests, times_that_go_on_far_ahead_are_believed, 0, 2);
+  tcase_add_test(tests, a_live_program_comes_back_from_the_future);
   tcase_add_test(tests, the_first_events_wait_for_the_clock);
   tcase_add_test(tests, allocation_is_added_up_over_runs);
   tcase_add_test(tests, the_program_that_ended_longest_ago_leaves);

@@ -54,7 +54,7 @@ static bool reserve(struct column *column)
       close_gap(column);
       continue;
     }
-    size_t more = column->capacity ? column->capacity / 4 : FIRST_CAPACITY;
+    size_t more = column->capacity / 4 > FIRST_CAPACITY ? column->capacity / 4 : FIRST_CAPACITY;
     if (!budget_take(column->budget, more * column->row_size)) return false;
     if (column->begin + column->n == column->capacity && resize(column, column->capacity + more)) return true;
     budget_give(column->budget, more * column->row_size);

@@ -65,6 +65,23 @@ START_TEST(a_column_loses_its_oldest_and_its_memory)
 }
 END_TEST
 
+/* As after a pause longer than history reaches: all but what came last leaves, and then it grows again. */
+START_TEST(a_column_that_was_nearly_emptied_grows_again)
+{
+  struct column column;
+  column_init(&column, &budget, sizeof(struct sample));
+  for (int64_t i = 0; i < 1000; i++) put(&column, i, i);
+  column_trim(&column, 1000 - _i, NULL, NULL);
+  ck_assert_uint_eq(column.n, _i);
+  for (int64_t i = 0; i < 100; i++) {
+    put(&column, 1000 + i, i);
+    ck_assert_uint_le(column.begin + column.n, column.capacity);
+  }
+  column_free(&column);
+  ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 START_TEST(thinning_leaves_the_larger_of_two_in_the_older_half)
 {
   struct column column;
@@ -379,6 +396,7 @@ int main(void)
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, rows_lie_in_order_of_time);
   tcase_add_test(tests, a_column_loses_its_oldest_and_its_memory);
+  tcase_add_loop_test(tests, a_column_that_was_nearly_emptied_grows_again, 0, 5);
   tcase_add_test(tests, thinning_leaves_the_larger_of_two_in_the_older_half);
   tcase_add_test(tests, a_column_that_is_full_is_thinned_in_place);
   tcase_add_test(tests, a_band_is_one_whatever_series_says_it);

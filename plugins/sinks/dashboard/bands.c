@@ -7,14 +7,21 @@
 
 enum { FIRST_CAPACITY = 64, IDLE_MIN = 64 };
 
-/* Beside its key: its place here, in the list of free numbers, in the index, and in the maps of series of runs. */
-enum { BAND_COST = sizeof(struct band) + sizeof(uint32_t) + 2 * sizeof(uint32_t) + 16 };
+/* Of a place: in the table, and in the list of free numbers. Of a key, beside its bytes: what malloc() takes. */
+enum { PLACE_COST = sizeof(struct band) + sizeof(uint32_t), KEY_COST = 16 };
 
 static const char *const part_labels[BAND_PARTS] = {"breakdown", "band", "module", "type", "srcloc"};
 
 void bands_init(struct bands *bands, struct budget *budget)
 {
   *bands = (struct bands){.budget = budget, .seed = hash_seed()};
+}
+
+static bool take_memory(struct bands *bands, size_t bytes)
+{
+  if (!budget_take(bands->budget, bytes)) return false;
+  bands->memory += bytes;
+  return true;
 }
 
 static void forget_memory(struct bands *bands, size_t bytes)
@@ -43,6 +50,8 @@ uint8_t bands_breakdown(struct bands *bands, const char *name)
   if (bands->n_breakdowns == BREAKDOWNS_MAX) return BREAKDOWNS_MAX - 1;
   char *copy = strdup(name);
   if (!copy) return 0;
+  budget_charge(bands->budget, strlen(name) + KEY_COST);
+  bands->memory += strlen(name) + KEY_COST;
   bands->breakdowns[bands->n_breakdowns] = copy;
   return (uint8_t)bands->n_breakdowns++;
 }
@@ -101,37 +110,50 @@ static uint32_t find(const struct bands *bands, const char *key, uint32_t size)
 
 /* ------------------------------------------------------------------------------------------------------------------- add */
 
-static bool grow(struct bands *bands)
+/* Room in table and list for so many; false: no memory, and there is no less room than before. */
+static bool resize(struct bands *bands, uint32_t capacity)
 {
-  uint32_t capacity = bands->capacity ? 2 * bands->capacity : FIRST_CAPACITY;
   struct band *items = realloc(bands->items, capacity * sizeof *items);
   if (!items) return false;
   bands->items = items;
   uint32_t *numbers = realloc(bands->free_numbers, capacity * sizeof *numbers);
-  if (!numbers) return false;
-  bands->free_numbers = numbers;
+  if (!numbers && capacity > bands->capacity) return false;
+  if (numbers) bands->free_numbers = numbers;
   bands->capacity = capacity;
   return true;
 }
 
+/* Making room may sweep these bands, too: then there are free numbers. */
 static bool make_place(struct bands *bands)
 {
-  if (!hash_index_reserve(&bands->index, hash_of, bands)) return false;
-  return bands->n_free > 0 || bands->n < bands->capacity || grow(bands);
+  if (bands->n_free || bands->n < bands->capacity) return true;
+  uint32_t more = bands->capacity / 2 > FIRST_CAPACITY ? bands->capacity / 2 : FIRST_CAPACITY;
+  if (!take_memory(bands, (size_t)more * PLACE_COST)) return false;
+  if (resize(bands, bands->capacity + more)) return true;
+  forget_memory(bands, (size_t)more * PLACE_COST);
+  return false;
+}
+
+static bool make_index(struct bands *bands)
+{
+  size_t growth = hash_index_growth(&bands->index);
+  if (!take_memory(bands, growth)) return false;
+  size_t before = hash_index_memory(&bands->index);
+  bool ok = hash_index_reserve(&bands->index, hash_of, bands);
+  forget_memory(bands, growth - (hash_index_memory(&bands->index) - before));
+  return ok;
 }
 
 static uint32_t add(struct bands *bands, char *key, uint32_t size)
 {
-  size_t cost = BAND_COST + size;
-  if (!budget_take(bands->budget, cost)) return BAND_NONE;
-  if (!make_place(bands)) {
-    budget_give(bands->budget, cost);
+  uint8_t breakdown = bands_breakdown(bands, key);
+  if (!take_memory(bands, KEY_COST + (size_t)size)) return BAND_NONE;
+  if (!make_index(bands) || !make_place(bands)) {
+    forget_memory(bands, KEY_COST + (size_t)size);
     return BAND_NONE;
   }
-  bands->memory += cost;
   uint32_t number = bands->n_free ? bands->free_numbers[--bands->n_free] : bands->n++;
-  bands->items[number] = (struct band){.id = ++bands->last_id, .key = key, .key_size = size};
-  bands->items[number].breakdown = bands_breakdown(bands, key);
+  bands->items[number] = (struct band){.id = ++bands->last_id, .key = key, .key_size = size, .breakdown = breakdown};
   bands->idle++;
   hash_index_add(&bands->index, hash_of(bands, number), number);
   return number;
@@ -150,21 +172,34 @@ uint32_t bands_get(struct bands *bands, const struct evp_series *series)
 
 /* ----------------------------------------------------------------------------------------------------------------- sweep */
 
+static void free_band(struct bands *bands, struct band *band)
+{
+  forget_memory(bands, KEY_COST + (size_t)band->key_size);
+  free(band->key);
+  *band = (struct band){0};
+}
+
+/* Numbers behind the last one in use are not in use, and the table need not have room for them. */
+static void shrink(struct bands *bands)
+{
+  while (bands->n && !bands->items[bands->n - 1].id) bands->n--;
+  uint32_t capacity = bands->n + bands->n / 4 + FIRST_CAPACITY, before = bands->capacity;
+  if (capacity < before / 2 && resize(bands, capacity)) forget_memory(bands, (size_t)(before - capacity) * PLACE_COST);
+}
+
 void bands_sweep(struct bands *bands)
 {
   if (bands->idle < IDLE_MIN || bands->idle < (bands->n - bands->n_free) / 4) return;
-  hash_index_clear(&bands->index);
+  for (uint32_t i = 0; i < bands->n; i++)
+    if (bands->items[i].id && !bands->items[i].references) free_band(bands, &bands->items[i]);
   bands->idle = 0;
+  shrink(bands);
+  hash_index_clear(&bands->index);
+  bands->n_free = 0;
   for (uint32_t i = 0; i < bands->n; i++) {
-    struct band *band = &bands->items[i];
-    if (band->references) {
+    if (bands->items[i].id)
       hash_index_add(&bands->index, hash_of(bands, i), i);
-      continue;
-    }
-    if (!band->id) continue;
-    forget_memory(bands, BAND_COST + band->key_size);
-    free(band->key);
-    *band = (struct band){0};
-    bands->free_numbers[bands->n_free++] = i;
+    else
+      bands->free_numbers[bands->n_free++] = i;
   }
 }

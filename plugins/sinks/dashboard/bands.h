@@ -47,7 +47,8 @@ struct bands {
 void bands_init(struct bands *, struct budget *);
 void bands_free(struct bands *);
 
-/* The band of a series of ghc_heap_census_bytes. BAND_NONE: no room. */
+/* The band of a series of ghc_heap_census_bytes; until it is held it stays as long as nobody takes memory of the budget.
+   BAND_NONE: no room. */
 uint32_t bands_get(struct bands *, const struct evp_series *);
 /* The number of a breakdown; further ones than there may be share the last. */
 uint8_t bands_breakdown(struct bands *, const char *name);
@@ -64,7 +65,7 @@ static inline void band_release(struct bands *bands, uint32_t number)
   if (--bands->items[number].references == 0) bands->idle++;
 }
 
-/* Frees those without references, if they are many. */
+/* Frees those without references, if they are many. Numbers of others stay. */
 void bands_sweep(struct bands *);
 
 #endif

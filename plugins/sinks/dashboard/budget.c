@@ -13,3 +13,8 @@ bool budget_take(struct budget *budget, size_t bytes)
   budget->used += bytes;
   return true;
 }
+
+void budget_charge(struct budget *budget, size_t bytes)
+{
+  if (!budget_take(budget, bytes)) budget->used += bytes;
+}

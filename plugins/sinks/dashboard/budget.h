@@ -20,6 +20,10 @@ struct budget {
 
 bool budget_take(struct budget *, size_t bytes); /* false: no room */
 
+/* Takes it all the same, and thins what others have, if it can: for names, which are bounded by other limits, and without which nothing
+   can be shown. */
+void budget_charge(struct budget *, size_t bytes);
+
 static inline void budget_give(struct budget *budget, size_t bytes)
 {
   budget->used -= bytes;

@@ -101,6 +101,7 @@ static void gone(void *owner, void *row)
 static void release(struct censuses *censuses, const struct census_row *rows, uint32_t n)
 {
   for (uint32_t i = 0; i < n; i++) band_release(&censuses->bands, rows[i].band);
+  bands_sweep(&censuses->bands);
 }
 
 static void raise_peaks(struct bands *bands, const struct census_row *rows, uint32_t n)

@@ -84,6 +84,7 @@ static bool put_rows(struct evp_buf *text, const struct bands *bands, const stru
   struct census_row row;
   text->size = 0;
   while (census_next(&reader, &row)) {
+    if (text->size > PENDING_CENSUS_BYTES) return false;
     json_array(&json, NULL);
     json_unsigned(&json, NULL, bands->items[row.band].id);
     json_unsigned(&json, NULL, row.bytes);
@@ -100,6 +101,7 @@ static bool put_new_bands(struct evp_buf *text, struct bands *bands, const struc
   while (census_next(&reader, &row)) {
     struct band *band = &bands->items[row.band];
     if (band->announced) continue;
+    if (text->size > PENDING_CENSUS_BYTES) return false;
     band->announced = true;
     json_object(&json, NULL);
     band_json(&json, band);
@@ -130,6 +132,7 @@ void pending_census(struct pending *pending, struct bands *bands, const struct c
 {
   if (!pending) return;
   pending->any = true;
+  if (pending->lost) return;
   /* A push is of one breakdown, the newest. */
   if (pending->n_censuses && pending->censuses[0].breakdown != census->breakdown) {
     pending->n_censuses = 0;

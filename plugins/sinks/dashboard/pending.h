@@ -9,7 +9,13 @@
 
 #include <evpipe.h>
 
-enum { PENDING_SAMPLES = 16, PENDING_CENSUSES = 4, PENDING_LOGS = 500, PENDING_LOG_BYTES = 256 << 10 };
+enum {
+  PENDING_SAMPLES = 16,
+  PENDING_CENSUSES = 4,
+  PENDING_LOGS = 500,
+  PENDING_LOG_BYTES = 256 << 10,
+  PENDING_CENSUS_BYTES = 1 << 20
+};
 
 struct pending_samples {
   struct sample items[PENDING_SAMPLES];
@@ -39,7 +45,7 @@ struct pending {
   int64_t breaks[PENDING_SAMPLES];
   unsigned n_breaks;
   int64_t events_time, allocated_time; /* the newest; 0: nothing came */
-  bool any, lost; /* no memory: visitors have to load the history anew */
+  bool any, lost; /* no memory, or too much for a push: visitors have to load the history anew */
 };
 
 struct pending *pending_new(void);

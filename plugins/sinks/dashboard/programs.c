@@ -28,11 +28,18 @@ void programs_init(struct programs *programs, size_t max_size, uint32_t max_prog
   programs->budget = (struct budget){.limit = max_size, .make_room = make_room, .owner = programs};
 }
 
+/* Of what a program is called, and calls itself. */
+static size_t text_memory(const struct program *program)
+{
+  return program->key_size + program->n_labels * sizeof *program->labels + program->name_size + program->rts_size;
+}
+
 static void free_program(struct programs *programs, struct program *program)
 {
   if (programs->leaving) programs->leaving(programs->owner, program);
   history_free(&program->history);
   free(program->allocated.by_capability);
+  budget_give(&programs->budget, text_memory(program));
   free(program->name);
   free(program->rts);
   free(program->labels);
@@ -125,6 +132,8 @@ static struct program *add(struct programs *programs, struct program *program)
   struct program **last = &programs->first;
   while (*last) last = &(*last)->next;
   *last = program;
+  program->budget = &programs->budget;
+  budget_charge(program->budget, text_memory(program));
   history_init(&program->history, &programs->budget);
   program->id = ++programs->last_id;
   programs->n++;
@@ -153,19 +162,22 @@ struct program *programs_get(struct programs *programs, const struct evp_stream 
   return known;
 }
 
-static void set_text(char **text, const char *now)
+static void set_text(struct budget *budget, char **text, size_t *size, const char *now)
 {
   if (!now || (*text && strcmp(*text, now) == 0)) return;
   char *copy = strdup(now);
   if (!copy) return;
   free(*text);
   *text = copy;
+  budget_give(budget, *size);
+  *size = strlen(now) + 1;
+  budget_charge(budget, *size);
 }
 
 void program_learn(struct program *program, const struct evp_stream *stream)
 {
-  set_text(&program->name, evp_stream_program(stream));
-  set_text(&program->rts, evp_stream_rts(stream));
+  set_text(program->budget, &program->name, &program->name_size, evp_stream_program(stream));
+  set_text(program->budget, &program->rts, &program->rts_size, evp_stream_rts(stream));
   program->pid = evp_stream_pid(stream);
   program->live = evp_stream_live(stream);
   program->state = evp_stream_state(stream);

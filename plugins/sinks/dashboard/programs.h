@@ -23,6 +23,7 @@ enum { CAPABILITIES_MAX = 4096 };
 struct program {
   struct program *next; /* in the order in which they were first seen */
   uint32_t id; /* from 1 on */
+  struct budget *budget; /* that of all programs */
   char *key; /* source and labels, each with its NUL, sorted: what makes it this program */
   size_t key_size;
   const char *source;
@@ -33,6 +34,7 @@ struct program {
   uint64_t ended; /* grows with each that ends; 0: never */
   /* Of the newest run. */
   char *name, *rts;
+  size_t name_size, rts_size; /* with their NUL; 0: there is none */
   uint32_t pid;
   bool live;
   enum evp_stream_state state;

@@ -8,6 +8,8 @@
 
 /* The map of series is looked at anew when so many more than there are bands have come and gone. */
 enum { SERIES_SPARE = 4096 };
+/* Room for so many rows is kept from one census to the next. */
+enum { ROWS_KEPT = 4096 };
 /* So many events, within so many ns, may be held back. */
 enum { EARLY_MAX = 256, EARLY_SPAN = 1000000000 };
 
@@ -70,12 +72,22 @@ static void finish_census(struct run *run, uint8_t breakdown, const uint64_t *to
   keep_census(run, breakdown, rows, n, total ? *total : sum_of(rows, n));
 }
 
+static void free_draft(struct run *run)
+{
+  struct census_draft *draft = &run->draft;
+  budget_give(&run->programs->budget, draft->capacity * sizeof *draft->rows);
+  free(draft->rows);
+  draft->rows = NULL;
+  draft->capacity = 0;
+}
+
 static void finish_all(struct run *run)
 {
   struct census_draft *draft = &run->draft;
   while (draft->n) finish_census(run, bands_of(run)->items[draft->rows[draft->n - 1].band].breakdown, NULL);
   memset(draft->vanished, 0, sizeof draft->vanished);
   draft->open = false;
+  if (draft->capacity > ROWS_KEPT) free_draft(run);
 }
 
 static void open_draft(struct run *run, int64_t time)
@@ -85,12 +97,18 @@ static void open_draft(struct run *run, int64_t time)
   run->draft.time = time;
 }
 
-static bool reserve_row(struct census_draft *draft)
+static bool reserve_row(struct run *run)
 {
+  struct census_draft *draft = &run->draft;
   if (draft->n < draft->capacity) return true;
   uint32_t capacity = draft->capacity ? 2 * draft->capacity : 64;
+  size_t more = (capacity - draft->capacity) * sizeof *draft->rows;
+  if (!budget_take(&run->programs->budget, more)) return false;
   struct census_row *rows = realloc(draft->rows, capacity * sizeof *rows);
-  if (!rows) return false;
+  if (!rows) {
+    budget_give(&run->programs->budget, more);
+    return false;
+  }
   draft->rows = rows;
   draft->capacity = capacity;
   return true;
@@ -100,7 +118,8 @@ static bool reserve_row(struct census_draft *draft)
 static uint32_t band_of(struct run *run, struct series_entry *entry, const struct evp_series *series)
 {
   struct bands *bands = bands_of(run);
-  if (entry->band_id && bands->items[entry->target].id == entry->band_id) return entry->target;
+  if (entry->band_id && entry->target < bands->n && bands->items[entry->target].id == entry->band_id)
+    return entry->target;
   uint32_t last_id = bands->last_id;
   uint32_t number = bands_get(bands, series);
   if (number == BAND_NONE) return number;
@@ -115,8 +134,8 @@ static void take_band(struct run *run, struct series_entry *entry, const struct 
 {
   struct census_draft *draft = &run->draft;
   open_draft(run, metric->time);
-  uint32_t number = band_of(run, entry, metric->series);
-  if (number == BAND_NONE || !reserve_row(draft)) {
+  uint32_t number = reserve_row(run) ? band_of(run, entry, metric->series) : BAND_NONE;
+  if (number == BAND_NONE) {
     run->no_room++;
     return;
   }
@@ -262,7 +281,7 @@ static void take_metrics(struct run *run, const struct evp_batch *batch)
   for (uint32_t i = 0; i < batch->n; i++) take_metric(run, &batch->metrics[batch->sel[i]], other);
   if (run->draft.open && !other && !(batch->flags & EVP_BATCH_MORE)) finish_all(run);
   const struct bands *bands = bands_of(run);
-  if (!run->draft.open && run->series.n > 2 * (bands->n - bands->n_free) + SERIES_SPARE) series_map_clear(&run->series);
+  if (run->series.n > 2 * (bands->n - bands->n_free) + SERIES_SPARE) series_map_clear(&run->series);
 }
 
 static void take_logs(struct run *run, const struct evp_batch *batch)
@@ -351,6 +370,7 @@ void run_begin(struct run *run, struct programs *programs, const struct evp_stre
 {
   run->stream = stream;
   run->programs = programs;
+  run->series.budget = &programs->budget;
   run->program = programs_get(programs, stream);
   if (!run->program) return;
   run->next = run->program->open;
@@ -374,7 +394,7 @@ void run_end(struct run *run)
     program_ended(run->programs, run->program, run->stream);
   }
   series_map_free(&run->series);
-  free(run->draft.rows);
+  if (run->draft.rows) free_draft(run);
   free(run->census_origin);
   for (unsigned i = 0; i < GENERATIONS_MAX; i++) free(run->pauses[i]);
 }

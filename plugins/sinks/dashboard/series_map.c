@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_CAPACITY = 64 };
+
 static uint64_t hash_of(const void *owner, uint32_t number)
 {
   return hash_word(((const struct series_map *)owner)->items[number].series, 0); /* the core's own numbers */
@@ -48,16 +50,29 @@ static void classify(struct series_entry *entry, const struct evp_series *series
   }
 }
 
-static bool reserve(struct series_map *map)
+static size_t memory_of(const struct series_map *map)
 {
-  if (!hash_index_reserve(&map->index, hash_of, map)) return false;
-  if (map->n < map->capacity) return true;
-  uint32_t capacity = map->capacity ? 2 * map->capacity : 64;
+  return map->capacity * sizeof *map->items + hash_index_memory(&map->index);
+}
+
+static bool resize(struct series_map *map, uint32_t capacity)
+{
   struct series_entry *items = realloc(map->items, capacity * sizeof *items);
   if (!items) return false;
   map->items = items;
   map->capacity = capacity;
   return true;
+}
+
+static bool reserve(struct series_map *map)
+{
+  uint32_t capacity = map->n < map->capacity ? map->capacity : map->capacity ? 2 * map->capacity : FIRST_CAPACITY;
+  size_t before = memory_of(map);
+  size_t more = (capacity - map->capacity) * sizeof *map->items + hash_index_growth(&map->index);
+  if (!budget_take(map->budget, more)) return false;
+  bool ok = hash_index_reserve(&map->index, hash_of, map) && (capacity == map->capacity || resize(map, capacity));
+  budget_give(map->budget, more - (memory_of(map) - before));
+  return ok;
 }
 
 struct series_entry *series_map_get(struct series_map *map, const struct evp_series *series, bool *made)
@@ -77,19 +92,25 @@ struct series_entry *series_map_get(struct series_map *map, const struct evp_ser
   return entry;
 }
 
+/* It was as large as a census was, perhaps, that had more bands than any before and after it: what is cleared is given back. */
 void series_map_clear(struct series_map *map)
 {
-  uint32_t kept = 0;
-  for (uint32_t i = 0; i < map->n; i++)
-    if (map->items[i].kind == SERIES_ALLOCATED) map->items[kept++] = map->items[i];
-  map->n = kept;
-  hash_index_clear(&map->index);
-  for (uint32_t i = 0; i < kept; i++) hash_index_add(&map->index, hash_of(map, i), i);
+  struct series_map old = *map;
+  *map = (struct series_map){.budget = old.budget};
+  for (uint32_t i = 0; i < old.n && map->n < CAPABILITIES_MAX; i++) {
+    if (old.items[i].kind != SERIES_ALLOCATED) continue;
+    if (!reserve(map)) break;
+    map->items[map->n] = old.items[i];
+    hash_index_add(&map->index, hash_of(map, map->n), map->n);
+    map->n++;
+  }
+  series_map_free(&old);
 }
 
 void series_map_free(struct series_map *map)
 {
+  if (map->budget) budget_give(map->budget, memory_of(map));
   free(map->items);
   hash_index_free(&map->index);
-  *map = (struct series_map){0};
+  *map = (struct series_map){.budget = map->budget};
 }

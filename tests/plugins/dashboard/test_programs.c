@@ -8,9 +8,11 @@
 #include "check_main.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SECOND INT64_C(1000000000)
 
@@ -590,6 +592,93 @@ START_TEST(search_finds_bands_by_any_of_their_texts)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------------------------- names in plenty */
+
+enum { NAMES = 1000000, NAME_SIZE = 64 };
+
+/* Bytes that the process has more than when it was asked before: what was freed is given back first. */
+static size_t resident(void)
+{
+  unsigned long pages = 0;
+  malloc_trim(0);
+  FILE *file = fopen("/proc/self/statm", "r");
+  ck_assert_ptr_nonnull(file);
+  ck_assert_int_eq(fscanf(file, "%*u %lu", &pages), 1);
+  fclose(file);
+  return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Censuses of so many bands, each of a name that never was there before, until there were a million. */
+static void say_new_names(struct run *run, int64_t in_census)
+{
+  static char names[ITEMS_MAX][NAME_SIZE];
+  static struct evp_label labels[ITEMS_MAX][2];
+  static struct evp_series series[ITEMS_MAX];
+  static struct said said;
+  for (int64_t i = 0; i < NAMES; i++) {
+    unsigned k = said.n;
+    snprintf(names[k], NAME_SIZE, "Some.Module.With.A.Name.of_a_function_that_is_number_%07d", (int)i);
+    labels[k][0] = (struct evp_label){"breakdown", "type"};
+    labels[k][1] = (struct evp_label){"band", names[k]};
+    series[k] = (struct evp_series){.id = 100 + (uint64_t)i, .name = "ghc_heap_census_bytes", .kind = EVP_GAUGE};
+    series[k].type = EVP_INT64;
+    series[k].labels = labels[k];
+    series[k].n_labels = 2;
+    say(&said, &series[k], (1 + i / in_census) * SECOND, 1 + i % 100);
+    bool last = (i + 1) % in_census == 0;
+    if (said.n == ITEMS_MAX || last) take_as(run, &said, last ? 0 : EVP_BATCH_MORE, EVP_NEVER, "heap");
+  }
+}
+
+/* In censuses of a hundred, and all in one that is larger than all the memory that there is. */
+START_TEST(a_million_names_stay_within_the_bound)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  programs.budget.limit = 8 << 20;
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  run.program->pending = pending_new();
+  size_t before = resident();
+  say_new_names(&run, _i == 0 ? 100 : NAMES);
+  size_t now = resident();
+  ck_assert_uint_le(programs.budget.used, programs.budget.limit);
+#ifndef __SANITIZE_ADDRESS__
+  ck_assert_uint_le(now, before + programs.budget.limit + PENDING_CENSUS_BYTES * 3 / 2);
+#endif
+  (void)now, (void)before;
+  ck_assert(run.program->pending->lost);
+  pending_free(run.program->pending);
+  run.program->pending = NULL;
+  run_end(&run);
+}
+END_TEST
+
+/* Of as many programs as there may be, each with labels and a name of its own. */
+START_TEST(names_of_programs_are_counted)
+{
+  enum { SIZE = 60000, N = 100 };
+  char *value = make(SIZE), *name = make(SIZE);
+  memset(value, 'v', SIZE - 1);
+  memset(name, 'n', SIZE - 1);
+  const struct evp_label labels[] = {{"service", "app"}, {"instance", value}};
+  programs_init(&programs, 64 << 20, N);
+  for (int i = 0; i < 2 * N; i++) {
+    struct sink_host_stream stream = make_stream("app");
+    struct run run = {0};
+    snprintf(value, 10, "%08d", i);
+    value[8] = 'v';
+    stream.labels = labels;
+    stream.n_labels = 2;
+    stream.program = name;
+    run_begin(&run, &programs, sink_host_stream(&stream));
+    program_learn(run.program, run.stream);
+    run_end(&run);
+    if (i == N) ck_assert_uint_ge(programs.budget.used, N * 2 * (SIZE - 1));
+    ck_assert_uint_le(programs.budget.used, N * 2 * (SIZE + 100));
+  }
+}
+END_TEST
+
 int main(void)
 {
   TCase *tests = tcase_create("programs");
@@ -609,6 +698,8 @@ int main(void)
   tcase_add_test(tests, breakdowns_are_kept_apart);
   tcase_add_test(tests, a_day_stays_within_the_bound);
   tcase_add_test(tests, ten_censuses_a_second_stay_within_the_bound);
+  tcase_add_loop_test(tests, a_million_names_stay_within_the_bound, 0, 2);
+  tcase_add_test(tests, names_of_programs_are_counted);
   tcase_add_test(tests, history_has_an_age);
   tcase_add_test(tests, a_column_shows_the_largest);
   tcase_add_test(tests, a_push_has_only_what_is_new);

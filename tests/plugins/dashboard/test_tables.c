@@ -72,7 +72,7 @@ START_TEST(a_column_that_was_nearly_emptied_grows_again)
   column_init(&column, &budget, sizeof(struct sample));
   for (int64_t i = 0; i < 1000; i++) put(&column, i, i);
   column_trim(&column, 1000 - _i, NULL, NULL);
-  ck_assert_uint_eq(column.n, _i);
+  ck_assert_uint_eq(column.n, (size_t)_i);
   for (int64_t i = 0; i < 100; i++) {
     put(&column, 1000 + i, i);
     ck_assert_uint_le(column.begin + column.n, column.capacity);

@@ -22,6 +22,7 @@ void node_read(struct node *node, struct evp_node_statistics *read)
     .inputs = node->config->input,
     .outputs = node->config->output};
   if (node_reads(node)) read->inputs = EVP_BYTES;
+  read->finished = node_reads(node) && atomic_load(&node->source_done) && !atomic_load(&node->failed);
   statistics_read(&node->statistics, read);
   if (node->sink) sink_read(node->sink, read);
 }

@@ -8,44 +8,57 @@ void http_livez(void *owner, struct http_request *request)
   http_answer(request, &(struct http_answer){.type = "application/json", .data = TEXT, .size = sizeof TEXT - 1});
 }
 
-/* A source that is not connected. (One that makes items itself has nothing to connect to.) */
-static bool is_missing(const struct evp_node_statistics *node)
+struct readiness {
+  unsigned connected, finished, missing; /* sources; one that makes items itself has nothing to connect to */
+  struct evp_buf reasons; /* those that are missing, as JSON texts with commas between */
+};
+
+static bool add_source(struct readiness *readiness, const struct evp_node_statistics *node)
 {
-  return node->kind == EVP_SOURCE && node->inputs & EVP_BYTES && !node->connected;
+  char text[256];
+  if (node->connected) {
+    readiness->connected++;
+    return true;
+  }
+  if (node->finished) {
+    readiness->finished++;
+    return true;
+  }
+  snprintf(text, sizeof text, "source '%s' is not connected", node->name);
+  return (!readiness->missing++ || text_put_char(&readiness->reasons, ',')) &&
+         text_put_json_string(&readiness->reasons, text);
 }
 
-/* The sources that are missing, as JSON texts with commas between. */
-static bool put_reasons(struct evp_ctx *ctx, struct evp_buf *reasons, bool *ready)
+/* False: no memory. */
+static bool look_at_sources(struct evp_ctx *ctx, struct readiness *readiness)
 {
   struct evp_node_statistics node = {.size = sizeof node};
-  char text[256];
   bool ok = true;
-  for (size_t i = 0; ok && evp_statistics(ctx, i, &node); i++) {
-    if (!is_missing(&node)) continue;
-    snprintf(text, sizeof text, "source '%s' is not connected", node.name);
-    ok = (*ready || text_put_char(reasons, ',')) && text_put_json_string(reasons, text);
-    *ready = false;
-  }
-  return ok;
+  for (size_t i = 0; ok && evp_statistics(ctx, i, &node); i++)
+    if (node.kind == EVP_SOURCE && node.inputs & EVP_BYTES) ok = add_source(readiness, &node);
+  return ok && text_put_char(&readiness->reasons, 0);
+}
+
+static bool put_answer(struct evp_buf *body, const struct readiness *readiness, bool with_reasons)
+{
+  if (!readiness->missing)
+    return text_printf(body, "{\"status\":\"%s\"}\n", readiness->finished && !readiness->connected ? "finished" : "ok");
+  if (!with_reasons) return text_put_string(body, "{\"status\":\"not ready\"}\n");
+  return text_printf(body, "{\"status\":\"not ready\",\"reasons\":[%s]}\n", (const char *)readiness->reasons.data);
 }
 
 void http_readyz(void *owner, struct http_request *request)
 {
-  struct evp_buf reasons = {0}, body = {0};
-  bool ready = true, ok = put_reasons(request->server->ctx, &reasons, &ready) && text_put_char(&reasons, 0);
+  struct readiness readiness = {0};
+  struct evp_buf body = {0};
   (void)owner;
-  if (ready)
-    ok = ok && text_put_string(&body, "{\"status\":\"ok\"}\n");
-  else if (request->authorised)
-    ok = ok && text_printf(&body, "{\"status\":\"not ready\",\"reasons\":[%s]}\n", (const char *)reasons.data);
-  else
-    ok = ok && text_put_string(&body, "{\"status\":\"not ready\"}\n");
-  text_free(&reasons);
+  bool ok = look_at_sources(request->server->ctx, &readiness) && put_answer(&body, &readiness, request->authorised);
+  text_free(&readiness.reasons);
   if (!ok) {
     text_free(&body);
     return;
   }
-  http_answer(request,
-    &(struct http_answer){
-      .status = ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, .type = "application/json", .body = &body});
+  http_answer(request, &(struct http_answer){.status = readiness.missing ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
+                         .type = "application/json",
+                         .body = &body});
 }

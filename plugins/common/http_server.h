@@ -91,8 +91,9 @@ void http_answer_error(struct http_request *, unsigned status, const char *text)
 
 /* -------------------------------------------------------------------------------------------------------------- health */
 
-/* Handlers for any owner. /livez: the sink's thread answers. /readyz: 200, or 503 with the reasons (to who has shown
-   credentials, if such are asked for): a source is not connected. */
+/* Handlers for any owner. /livez: the sink's thread answers. /readyz: 200 if every source is connected ("ok") or has read all that
+   there was (if all have: "finished"), or 503 with the reasons (to who has shown credentials, if such are asked for): a
+   source is not connected. */
 void http_livez(void *owner, struct http_request *);
 void http_readyz(void *owner, struct http_request *);
 #define HTTP_HEALTH_ROUTES \

@@ -290,6 +290,12 @@ class Requests(Case):
         self.assertEqual(page.request("GET", "/livez").status, 200)
         self.end(process)
 
+    def test_a_recording_that_was_read_is_ready(self):
+        process, page = self.look(harness.OWN_LOG)
+        harness.wait_for("the end of the source", lambda: page.request("GET", "/readyz").json == {"status": "finished"})
+        self.assertEqual(page.request("GET", "/readyz").status, 200)
+        self.end(process)
+
     def test_options_are_checked(self):
         for option, message in (("max_size: 1K", "max_size"), ("max_programs: 0", "max_programs"), ("history: 0s", "history"), ('listen: "0.0.0.0:7464"', "allow_remote")):
             text = f"sources: {{app: {{plugin: file, path: x}}}}\nsinks: {{page: {{plugin: dashboard, from: app, {option}}}}}\n"

@@ -405,6 +405,7 @@ struct evp_node_statistics { /* grows at the end */
   uint64_t late; /* evp_late() */
   uint64_t recovered, spool_items; /* a sink's: what an earlier process left in its spool; what waits there now */
   uint64_t silent[EVP_SILENCES]; /* a source's open connections that are silent, by enum evp_silence */
+  uint64_t finished; /* 1: a source that has read all that there was, such as a file, and will not connect any more */
 };
 
 /* The statistics of node `index`, counted from 0 in the order of the pipeline (a node comes after all that it takes

@@ -207,6 +207,25 @@ static bool origin_may_pass(struct http_request *request)
   return false;
 }
 
+static bool header_is(const struct http_request *request, const char *name, const char *value)
+{
+  const char *header = http_request_header(request, name);
+  return header && !strcmp(header, value);
+}
+
+/* A page of another site can not read an answer, but could have us make large ones all the time. Browsers say who asks (to hosts
+   that they trust: by TLS, or on the same machine); what is no browser does not. A link that somebody follows is fine. */
+static bool site_may_pass(struct http_request *request)
+{
+  uint32_t flags = request->route ? request->route->flags : 0;
+  if (!header_is(request, "Sec-Fetch-Site", "cross-site") && !header_is(request, "Sec-Fetch-Site", "same-site"))
+    return true;
+  bool followed = header_is(request, "Sec-Fetch-Mode", "navigate") && header_is(request, "Sec-Fetch-Dest", "document");
+  if (flags & HTTP_PUBLIC || (flags & HTTP_LINKED && followed)) return true;
+  http_answer_text(request, MHD_HTTP_FORBIDDEN, "the request comes from a page of another site");
+  return false;
+}
+
 /* ---------------------------------------------------------------------------------------------------------- credentials */
 
 /* Takes as long whichever byte is wrong. */
@@ -305,7 +324,7 @@ bool http_guard_admits(struct http_request *request)
     http_answer_text(request, MHD_HTTP_FORBIDDEN, "a client certificate of an authority in tls.ca_file is needed");
     return false;
   }
-  if (!host_may_pass(request) || !origin_may_pass(request)) return false;
+  if (!host_may_pass(request) || !origin_may_pass(request) || !site_may_pass(request)) return false;
   request->authorised = http_guard_knows(request);
   if (take_token_of_address(request)) return false;
   if (request->authorised || (request->route && request->route->flags & HTTP_PUBLIC)) return true;

@@ -8,7 +8,8 @@
  *
  * What it sees to before a handler is called: that there are at most `max_connections`; that a request arrives whole, within
  * 10 s and within the limits of its size; that its path is plain UTF-8 without dot segments; that Host is one of ours
- * (against DNS rebinding) and Origin, of requests that change something, the same; credentials and client certificates.
+ * (against DNS rebinding) and Origin, of requests that change something, the same; that no page of another site asks, but by a
+ * link; credentials and client certificates.
  *
  * Owner    the instance. A request lives until its handler has returned.
  * Threads  one at a time: that of the sink, or the main thread in start and stop. It has no thread of its own, no locks.
@@ -26,7 +27,8 @@ struct http_request;
 typedef void http_handler(void *owner, struct http_request *);
 
 enum http_route_flag {
-  HTTP_PUBLIC = 1 /* no credentials are asked for */
+  HTTP_PUBLIC = 1, /* no credentials are asked for, and pages of any site may ask */
+  HTTP_LINKED = 2 /* pages of other sites may link to it */
 };
 
 struct http_route {

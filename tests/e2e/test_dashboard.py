@@ -290,6 +290,14 @@ class Requests(Case):
         self.assertEqual(page.request("GET", "/livez").status, 200)
         self.end(process)
 
+    def test_pages_of_other_sites_are_refused(self):
+        process, page = self.look(harness.OWN_LOG)
+        for path, link in (("/", 200), ("/api/programs", 403), ("/api/history?program=1", 403), ("/api/bands?program=1", 403), ("/api/live", 403)):
+            foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+            self.assertEqual(page.request("GET", path, headers=foreign).status, link)
+            self.assertEqual(page.request("GET", path, headers={**foreign, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}).status, 403)
+        self.end(process)
+
     def test_a_recording_that_was_read_is_ready(self):
         process, page = self.look(harness.OWN_LOG)
         harness.wait_for("the end of the source", lambda: page.request("GET", "/readyz").json == {"status": "finished"})

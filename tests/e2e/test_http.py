@@ -143,6 +143,26 @@ class Answers(HttpCase):
         self.end(process)
 
 
+class OtherSites(HttpCase):
+    def test_pages_of_other_sites_are_refused(self):
+        process = self.server()
+        link = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        image = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+        frame = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+        for site in ("cross-site", "same-site"):
+            for more in (image, frame, {}):
+                for method in ("GET", "HEAD"):
+                    self.assertEqual(self.request("/metrics", method, headers={"Sec-Fetch-Site": site, **more})[0], 403, (site, more))
+            self.assertEqual(self.request("/nothing", headers={"Sec-Fetch-Site": site, **link})[0], 403)
+            for path in ("/", "/metrics"):
+                self.assertEqual(self.request(path, headers={"Sec-Fetch-Site": site, **link})[0], 200)
+            self.assertEqual(self.request("/livez", headers={"Sec-Fetch-Site": site, **image})[0], 200)
+        for site in ("same-origin", "none"):
+            self.assertEqual(self.request("/metrics", headers={"Sec-Fetch-Site": site, **image})[0], 200)
+        self.assertEqual(self.request("/metrics")[0], 200)  # Prometheus, curl
+        self.end(process)
+
+
 class Addresses(HttpCase):
     def test_tricks_with_paths(self):
         process = self.server()

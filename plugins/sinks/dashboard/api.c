@@ -218,8 +218,8 @@ static void on_control(void *owner, struct http_request *request)
   }
 }
 
-const struct http_route dashboard_routes[] = {{"GET", "/", on_asset, 0, 0}, {"GET", "/assets/*", on_asset, 0, 0},
-  {"GET", "/api/programs", on_programs, 0, 0}, {"GET", "/api/history", on_history, 0, 0},
-  {"GET", "/api/bands", on_bands, 0, 0}, {"GET", "/api/live", on_live, 0, 0},
+const struct http_route dashboard_routes[] = {{"GET", "/", on_asset, HTTP_LINKED, 0},
+  {"GET", "/assets/*", on_asset, 0, 0}, {"GET", "/api/programs", on_programs, 0, 0},
+  {"GET", "/api/history", on_history, 0, 0}, {"GET", "/api/bands", on_bands, 0, 0}, {"GET", "/api/live", on_live, 0, 0},
   {"POST", "/api/control", on_control, 0, 0}, HTTP_HEALTH_ROUTES};
 const size_t dashboard_n_routes = sizeof dashboard_routes / sizeof *dashboard_routes;

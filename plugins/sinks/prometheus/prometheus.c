@@ -51,7 +51,7 @@ static void answer_root(void *self, struct http_request *request)
 }
 
 static const struct http_route routes[] = {
-  {"GET", "/metrics", answer_metrics, 0, 0}, {"GET", "/", answer_root, 0, 0}, HTTP_HEALTH_ROUTES};
+  {"GET", "/metrics", answer_metrics, HTTP_LINKED, 0}, {"GET", "/", answer_root, HTTP_LINKED, 0}, HTTP_HEALTH_ROUTES};
 
 /* -------------------------------------------------------------------------------------------------------------- values */
 

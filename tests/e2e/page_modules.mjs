@@ -181,3 +181,41 @@ test("an empty chart says why", () => {
   assert.match(waitingWords({ ...nobody, sources: [{ name: "app", waits_for: "/tmp/x.sock" }] }), /app \(\/tmp\/x\.sock\) not connected yet/);
   assert.equal(waitingWords({ ...nobody, program: {}, sources: [] }), null);
 });
+
+test("a range is followed, held, and gone back to", async () => {
+  const { Range, rangeOf } = await load("range.js");
+  assert.deepEqual([rangeOf(null), rangeOf("all"), rangeOf("60"), rangeOf("x")], [300, null, 60, 300]);
+  const range = new Range(60, 1000);
+  assert.deepEqual(range.span(0, 50), { from: null, to: null }); // a history shorter than the range: as it is
+  assert.deepEqual(range.span(0, 100), { from: 40, to: null });
+  assert.ok(range.fit(0, 100, true));
+  assert.deepEqual(range.frame, { from: 40, to: 100 });
+  range.zoom(50, 60);
+  assert.deepEqual([range.following, range.frame, range.span(0, 100)], [false, { from: 50, to: 60 }, { from: 50, to: 60 }]);
+  assert.ok(!range.fit(0, 200, true));
+  range.pan(0.5);
+  assert.deepEqual(range.frame, { from: 55, to: 65 });
+  assert.deepEqual(range.scaled(2), [50, 70]);
+  assert.ok(range.back() && range.back() && !range.back());
+  assert.deepEqual([range.following, range.frame], [true, { from: 40, to: 100 }]);
+  for (let i = 0; i < 200; i++) range.pan(1);
+  assert.equal(range.trail.length, 50);
+  range.follow(null);
+  assert.ok(range.fit(10, 100, false));
+  assert.deepEqual([range.frame, range.trail.length], [{ from: 10, to: 100 }, 0]);
+});
+
+test("pins that were lost are found again by their names", async () => {
+  const { Pins } = await load("pins.js");
+  const pins = new Pins();
+  pins.set({ id: 3, name: "a" }, true);
+  pins.set({ id: 4, name: "b" }, true);
+  pins.set({ id: 4, name: "b" }, false);
+  pins.lose();
+  assert.deepEqual([pins.ids(), [...pins.lost]], [[], ["a"]]);
+  assert.ok(!pins.findAmong([{ id: 7, name: "b" }]));
+  assert.ok(pins.findAmong([{ id: 8, name: "a" }]));
+  assert.deepEqual([pins.ids(), pins.lost.size, pins.has(8)], [[8], 0, true]);
+  pins.forget();
+  assert.deepEqual(pins.ids(), []);
+});

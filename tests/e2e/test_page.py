@@ -217,6 +217,36 @@ class Recording(PageCase):
         page.wait("/No band/.test(document.getElementById('search-results').textContent)")
         self.assertIn("no such band <b>", page.text(".results-note"))
 
+    def test_the_pins_are_one_stop(self):
+        """Of the Tab key; up and down go from one to the next, also when other bands are shown then."""
+        self.look()
+        page = self.visit()
+        self.range_all(page)
+        focused = "document.activeElement.closest('tr, li')?.dataset.band"
+        stops = "[...document.querySelectorAll('#bands-rows .pin')].filter((pin) => pin.tabIndex === 0).map((pin) => pin.closest('tr').dataset.band)"
+        bands = page.value("[...document.querySelectorAll('#bands-rows tr')].filter((line) => line.querySelector('.pin')).map((line) => line.dataset.band)")
+        self.assertGreater(len(bands), 10)
+        self.assertEqual(page.value(stops), bands[:1])
+        page.value("document.getElementById('top').focus()")
+        page.key("Tab")
+        self.assertEqual(page.value(focused), bands[0])
+        for key, at in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowUp", 1), ("End", -1), ("ArrowDown", -1), ("Home", 0), ("ArrowUp", 0), ("ArrowDown", 1)):
+            page.key(key)
+            self.assertEqual((page.value(focused), page.value(stops)), (bands[at], [bands[at]]), key)
+        self.assertTrue(page.value("document.activeElement.closest('tr').classList.contains('lit')"))
+        page.key(" ", text=" ")
+        page.wait(f"evpipe.page.pins.has({bands[1]}) && {LOADED}")
+        self.assertEqual((page.value(focused), page.value(stops)), (bands[1], [bands[1]]))
+        page.key("Tab")
+        self.assertIsNone(page.value("document.activeElement.closest('.legend-scroll')"), "the next stop is behind the legend")
+        page.choose("#top", 5)
+        page.wait("evpipe.view.census.bands.length === 5 && " + LOADED)
+        self.assertEqual(page.value(stops), [bands[1]])
+        page.click("#band-search")
+        page.type("mut")
+        page.wait("document.querySelectorAll('#search-results li').length > 1")
+        self.assertEqual(page.value("[...document.querySelectorAll('#search-results .pin')].map((pin) => pin.tabIndex).sort().slice(-2)"), [-1, 0])
+
     def test_zoom_range_pause_keys_theme(self):
         self.look()
         page = self.visit()
@@ -398,7 +428,7 @@ class Recording(PageCase):
             self.assertEqual(page.value(f"document.querySelector('[data-command={command}]').getAttribute('aria-disabled')"), "true")
         page.click("[data-command=census]")
         self.browser.drain()
-        self.assertFalse([url for url in page.requests if "control" in url])
+        self.assertFalse([url for url in page.requests if "api/control" in url])
 
     def test_names_for_all_who_can_not_see(self):
         self.look()
@@ -602,7 +632,7 @@ class Live(PageCase):
             sinks:
               page: {{plugin: dashboard, from: [one, two, heap, logs], listen: "127.0.0.1:0"}}
             """)
-        page = self.visit(until="evpipe.page.programs.length === 2 && evpipe.view.heap.time.length > 0")
+        page = self.visit(until="evpipe.page.programs.list.length === 2 && evpipe.view.heap.time.length > 0")
         options = page.value("[...document.getElementById('program').options].map((option) => [option.value, option.textContent])")
         self.assertEqual(sorted(text.split(" – ")[0] for _, text in options), ["first", "second"])
         for value, text in options:
@@ -722,7 +752,7 @@ class Control(PageCase):
         page.wait("/controllable: true/.test(document.getElementById('control-reason').textContent)")
         page.click("[data-command=census]")
         self.browser.drain()
-        self.assertFalse([url for url in page.requests if "control" in url])
+        self.assertFalse([url for url in page.requests if "api/control" in url])
         self.assertEqual(program.heard, [])
 
 

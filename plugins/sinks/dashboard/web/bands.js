@@ -5,6 +5,7 @@ import { Chart } from "./chart.js";
 import * as format from "./format.js";
 import { stack as paintStack } from "./paint.js";
 import { Slots, fillOf, mix, slotColour, slotTexture, swatch } from "./palette.js";
+import { Roving } from "./roving.js";
 import { Stack } from "./stack.js";
 import * as theme from "./theme.js";
 
@@ -44,6 +45,8 @@ export class BandsPanel {
       hover: (time, value) => this.hover(time, value),
       zoom: actions.zoom,
     });
+    this.pinStops = new Roving(element("bands-rows"), ".pin");
+    this.resultStops = new Roving(element("search-results"), ".pin");
     element("breakdown").addEventListener("change", () => actions.breakdown(element("breakdown").value));
     element("top").addEventListener("change", () => actions.top(Number(element("top").value)));
     element("band-search").addEventListener("input", () => this.searchSoon());
@@ -138,6 +141,7 @@ export class BandsPanel {
     const focused = document.activeElement;
     element("bands-rows").replaceChildren(...this.rows.map((row) => row.line));
     if (focused?.isConnected && focused !== document.body) focused.focus();
+    this.pinStops.refresh();
     if (this.highlighted !== null && !wanted.includes(this.highlighted)) this.highlight(null);
   }
 
@@ -283,6 +287,7 @@ export class BandsPanel {
     note.setAttribute("role", "status");
     note.textContent = said;
     element("search-results").replaceChildren(note, list);
+    this.resultStops.refresh();
     element("search-results").hidden = false;
     element("bands-table").hidden = true;
   }

@@ -2,14 +2,9 @@
 
 import { setText } from "./bands.js";
 import { factsOf, stateWords, titleOf } from "./program.js";
+import { rangeOf } from "./range.js";
 
 const element = (id) => document.getElementById(id);
-
-/** Seconds of a range by its word, or what is remembered of it; null: all that is kept. */
-export function rangeOf(word) {
-  if (word === null || word === undefined) return 300;
-  return word === "all" ? null : Number(word) || 300;
-}
 
 export function showPrograms(programs, chosen) {
   const select = element("program");
@@ -26,9 +21,9 @@ export function showPrograms(programs, chosen) {
   document.title = chosen ? `${titleOf(chosen)} – evpipe` : "evpipe";
 }
 
-export function showTools({ range, following, trail, top }) {
+export function showTools({ seconds, following, trail }, top) {
   for (const button of element("ranges").querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", String(following && rangeOf(button.dataset.range) === range));
+    button.setAttribute("aria-pressed", String(following && rangeOf(button.dataset.range) === seconds));
   }
   element("back").disabled = !trail.length;
   const pause = element("pause");

@@ -6,11 +6,12 @@ export function inspect(page) {
       return page;
     },
     get view() {
-      const { view } = page;
+      const { view, loading } = page.feed;
+      const { frame, following } = page.range;
       const { census } = view;
       return {
-        program: page.program?.id ?? null, connection: page.connection, following: page.following, loading: page.loading !== null,
-        from: page.frame.from, to: page.frame.to, step: view.step, first: view.first, last: view.last, redraws: page.redraws, breaks: view.breaks,
+        program: page.program?.id ?? null, connection: page.connection, following, loading: loading !== null,
+        from: frame.from, to: frame.to, step: view.step, first: view.first, last: view.last, redraws: page.redraws, breaks: view.breaks,
         heap: { time: [...view.heap.time()], size: [...view.heap.cell(0)], live: [...view.heap.cell(1)], blocks: [...view.heap.cell(2)] },
         allocated: { time: [...view.allocated.time()], bytes: [...view.allocated.cell(0)] },
         pauses: view.pauses.map(({ generation, columns }) => ({ generation, time: [...columns.time()], longest: [...columns.cell(0)], collections: [...columns.cell(1)], seconds: [...columns.cell(2)] })),

@@ -32,7 +32,7 @@ static const char *expected(uint32_t type)
   case EVP_T_SIZE:
     return "a size: 65536, 64KiB, 2MiB, 1GiB";
   case EVP_T_DURATION:
-    return "a duration: 250ms, 30s, 2m, 1h, none";
+    return "a duration: 250ms, 30s, 2m, 1h, never";
   case EVP_T_SECRET:
     return "a text or {file: PATH}";
   case EVP_T_STRINGS:

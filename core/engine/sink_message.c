@@ -38,7 +38,7 @@ static int64_t item_time(const struct evp_batch *batch, uint32_t i)
 
 static uint64_t saturating_add(uint64_t time, uint64_t delay)
 {
-  return delay > UINT64_MAX - time ? UINT64_MAX : time + delay; /* `none`: never */
+  return delay > UINT64_MAX - time ? UINT64_MAX : time + delay; /* `never` is UINT64_MAX */
 }
 
 static void note_times(struct sink *sink, const struct evp_batch *slice)

@@ -158,7 +158,7 @@ static const struct wrong wrongs[] = {
   {"number: 1.0", {"1:9: error: sink 'it': 'number' must be a whole number\n"}},
   {"real: x", {"1:7: error: sink 'it': 'real' must be a number\n"}},
   {"size: 1s", {"1:7: error: sink 'it': 'size' must be a size: 65536, 64KiB, 2MiB, 1GiB\n"}},
-  {"wait: 5", {"1:7: error: sink 'it': 'wait' must be a duration: 250ms, 30s, 2m, 1h, none\n"}},
+  {"wait: 5", {"1:7: error: sink 'it': 'wait' must be a duration: 250ms, 30s, 2m, 1h, never\n"}},
   {"text: [x]", {"1:7: error: sink 'it': 'text' must be one value\n"}},
   {"text:", {"1:6: error: sink 'it': 'text' must be one value\n"}},
   {"text: {name}", {"1:7: error: sink 'it': 'text' must be one value; to YAML this is a map: put it in quotes\n"}},

@@ -1,13 +1,12 @@
 /* prometheus: shows the last value of each series on /metrics, for Prometheus and whoever else scrapes. */
 #include "exposition.h"
+#include "groups.h"
 #include "http_server.h"
 #include "makers.h"
 #include "monotonic.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
-/* A census is written in batches; a scrape between two of them would see half of it. They come at once, mostly. */
-#define GROUP_PATIENCE (100 * NS_PER_MS)
+/* While a scrape waits for the end of a group it is looked so often whether it has waited enough. */
+#define LOOK_EVERY (GROUP_PATIENCE / 10)
 
 struct prometheus {
   struct http_options http;
@@ -17,8 +16,15 @@ struct prometheus {
   struct http_server *server;
   struct table table;
   size_t last_size; /* of the last exposition: the next will be about as large */
-  uint64_t group_since; /* monotonic: a group is not all there; 0: none is open */
+  struct groups groups;
+  bool away; /* the server is not watched, because a scrape waits for the end of a group */
   bool full_said, duplicate_said, conflict_said;
+};
+
+/* Of each stream, zeroed at its begin. */
+struct stream {
+  struct makers makers;
+  bool group_open;
 };
 
 /* -------------------------------------------------------------------------------------------------------------- answers */
@@ -106,40 +112,74 @@ static void count_losses(struct prometheus *prometheus, const struct losses *los
   if (losses->no_memory) evp_drop(prometheus->ctx, losses->no_memory, "no_memory");
 }
 
+/* The server stays readable as long as it was not looked at: it is not watched meanwhile. */
+static void look_away(struct prometheus *prometheus)
+{
+  if (prometheus->away) return;
+  prometheus->away = true;
+  evp_watch(prometheus->ctx, -1);
+  evp_tick_every(prometheus->ctx, LOOK_EVERY);
+}
+
+static void look_again(struct prometheus *prometheus)
+{
+  if (!prometheus->away) return;
+  prometheus->away = false;
+  evp_watch(prometheus->ctx, http_server_fd(prometheus->server));
+  evp_tick_every(prometheus->ctx, 0);
+}
+
+static void note_group(struct prometheus *prometheus, struct stream *local, bool more, uint64_t now)
+{
+  groups_note(&prometheus->groups, &local->group_open, more, now);
+  if (!prometheus->groups.n_open) look_again(prometheus);
+}
+
 static enum evp_status prometheus_write(void *self, const struct evp_batch *batch)
 {
   struct prometheus *prometheus = self;
   struct losses losses = {0};
   uint64_t stream = evp_stream_id(batch->stream), now = monotonic();
-  struct makers *makers = evp_stream_local(prometheus->ctx, batch->stream);
+  struct stream *local = evp_stream_local(prometheus->ctx, batch->stream);
   for (uint32_t i = 0; i < batch->n; i++) {
     const struct evp_metric *metric = &batch->metrics[batch->sel[i]];
     enum table_answer answer = TABLE_DUPLICATE;
-    if (makers_allow(makers, batch, metric->series))
+    if (makers_allow(&local->makers, batch, metric->series))
       answer = table_set(&prometheus->table, (size_t)prometheus->max_series, stream, metric, now);
     if (answer != TABLE_OK) note_loss(prometheus, &losses, answer, metric->series);
   }
   count_losses(prometheus, &losses);
-  if (!(batch->flags & EVP_BATCH_MORE))
-    prometheus->group_since = 0;
-  else if (!prometheus->group_since)
-    prometheus->group_since = now;
+  note_group(prometheus, local, batch->flags & EVP_BATCH_MORE, now);
   return EVP_OK;
 }
 
 static enum evp_status prometheus_stream_end(void *self, const struct evp_stream *stream)
 {
   struct prometheus *prometheus = self;
-  table_end_stream(&prometheus->table, evp_stream_id(stream), monotonic());
-  prometheus->group_since = 0;
+  uint64_t now = monotonic();
+  table_end_stream(&prometheus->table, evp_stream_id(stream), now);
+  note_group(prometheus, evp_stream_local(prometheus->ctx, stream), false, now);
   return EVP_OK;
 }
 
 static enum evp_status prometheus_ready(void *self)
 {
   struct prometheus *prometheus = self;
-  if (prometheus->group_since && monotonic() - prometheus->group_since < GROUP_PATIENCE) return EVP_OK;
-  http_server_turn(prometheus->server);
+  if (groups_hold(&prometheus->groups, monotonic()))
+    look_away(prometheus);
+  else
+    http_server_turn(prometheus->server);
+  return EVP_OK;
+}
+
+static enum evp_status prometheus_tick(void *self, uint64_t now, struct evp_out *out)
+{
+  struct prometheus *prometheus = self;
+  (void)out;
+  if (prometheus->away && !groups_hold(&prometheus->groups, now)) {
+    look_again(prometheus);
+    http_server_turn(prometheus->server);
+  }
   return EVP_OK;
 }
 
@@ -186,6 +226,6 @@ static const struct evp_option options[] = {HTTP_OPTIONS(struct prometheus, http
 
 EVP_PLUGIN(.kind = EVP_SINK, .name = "prometheus", .summary = "Shows metrics on /metrics, to be scraped by Prometheus.",
   .accepts = EVP_METRICS, .options = options, .instance_size = sizeof(struct prometheus),
-  .stream_size = sizeof(struct makers), .create = prometheus_create, .start = prometheus_start, .stop = prometheus_stop,
-  .destroy = prometheus_destroy, .ready = prometheus_ready, .stream_end = prometheus_stream_end,
-  .write = prometheus_write);
+  .stream_size = sizeof(struct stream), .create = prometheus_create, .start = prometheus_start, .stop = prometheus_stop,
+  .destroy = prometheus_destroy, .ready = prometheus_ready, .tick = prometheus_tick,
+  .stream_end = prometheus_stream_end, .write = prometheus_write);

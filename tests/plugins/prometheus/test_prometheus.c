@@ -1,7 +1,9 @@
 /* What /metrics shows: the table of last values, and the two formats. */
 #include "check_main.h"
 #include "exposition.h"
+#include "groups.h"
 #include "names.h"
+#include "sink_host.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -315,6 +317,109 @@ START_TEST(there_is_room_for_max_series)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------------------------------ groups */
+
+static const uint64_t ms = 1000000;
+
+START_TEST(a_scrape_waits_for_the_end_of_a_group)
+{
+  struct groups groups = {0};
+  bool a = false;
+  ck_assert(!groups_hold(&groups, 1));
+  groups_note(&groups, &a, true, 1000 * ms);
+  groups_note(&groups, &a, true, 1001 * ms);
+  ck_assert(groups_hold(&groups, 1002 * ms));
+  groups_note(&groups, &a, false, 1003 * ms);
+  ck_assert(!groups_hold(&groups, 1003 * ms));
+}
+END_TEST
+
+/* One stream's whole batch says nothing of the group of another. */
+START_TEST(each_stream_has_groups_of_its_own)
+{
+  struct groups groups = {0};
+  bool a = false, b = false;
+  groups_note(&groups, &a, true, 1000 * ms);
+  groups_note(&groups, &b, false, 1001 * ms);
+  ck_assert(groups_hold(&groups, 1002 * ms));
+  groups_note(&groups, &b, true, 1003 * ms);
+  groups_note(&groups, &a, false, 1004 * ms);
+  ck_assert(groups_hold(&groups, 1005 * ms));
+  groups_note(&groups, &b, false, 1006 * ms);
+  ck_assert(!groups_hold(&groups, 1007 * ms));
+}
+END_TEST
+
+/* Neither for one that stays open, nor because of many streams one always has one. */
+START_TEST(a_scrape_never_waits_long)
+{
+  struct groups groups = {0};
+  bool slow = false, others[2] = {false};
+  uint64_t now = 1000 * ms, longest = 0, since = now;
+  groups_note(&groups, &slow, true, now);
+  ck_assert(!groups_hold(&groups, now + 150 * ms));
+  for (int i = 0; i < 1000; i++, now += ms) {
+    groups_note(&groups, &others[i % 2], true, now);
+    if (groups_hold(&groups, now)) {
+      if (now - since > longest) longest = now - since;
+    } else {
+      since = now;
+    }
+    groups_note(&groups, &others[(i + 1) % 2], false, now);
+  }
+  ck_assert_uint_ge(longest, 50 * ms);
+  ck_assert_uint_le(longest, 101 * ms);
+}
+END_TEST
+
+uint64_t evp_stream_id(const struct evp_stream *stream)
+{
+  (void)stream;
+  return 1;
+}
+
+bool evp_statistics(struct evp_ctx *ctx, size_t index, struct evp_node_statistics *statistics)
+{
+  (void)ctx, (void)index, (void)statistics;
+  return false;
+}
+
+static void write_part(struct sink_host *host, const struct evp_stream *stream, uint32_t flags)
+{
+  struct sink_host_batch batch;
+  struct evp_metric metric = {.series = &size_of_a, .value.i = 1};
+  sink_host_batch(&batch, EVP_METRICS, stream, &metric, 1);
+  batch.batch.flags = flags;
+  ck_assert_int_eq(host->plugin->write(host->self, &batch.batch), EVP_OK);
+}
+
+/* Meanwhile the server, which is readable, is not watched: the sink would do nothing but look at it. */
+START_TEST(nothing_spins_while_a_scrape_waits)
+{
+  struct sink_host *host = sink_host_new(&evp_plugin_entry, "listen=127.0.0.1:0");
+  void *local = calloc(1, evp_plugin_entry.stream_size);
+  struct sink_host_stream stream = {.source = "app", .service = "app", .local = local};
+  ck_assert_int_eq(sink_host_create(host), EVP_OK);
+  ck_assert_int_eq(host->plugin->start(host->self), EVP_OK);
+  int fd = host->watched;
+  ck_assert_int_ge(fd, 0);
+  for (int i = 0; i < 3; i++) {
+    write_part(host, sink_host_stream(&stream), EVP_BATCH_MORE);
+    ck_assert_int_eq(host->plugin->ready(host->self), EVP_OK);
+    ck_assert_int_eq(host->watched, -1);
+    ck_assert_uint_gt(host->tick_every, 0);
+    if (i == 0) write_part(host, sink_host_stream(&stream), 0);
+    if (i == 1) host->plugin->stream_end(host->self, sink_host_stream(&stream));
+    if (i == 2) host->plugin->tick(host->self, UINT64_MAX / 2, NULL);
+    ck_assert_int_eq(host->watched, fd);
+    ck_assert_uint_eq(host->tick_every, 0);
+  }
+  host->plugin->stop(host->self);
+  sink_host_free(host);
+  free(local);
+}
+END_TEST
+
 int main(void)
 {
   TCase *tests = tcase_create("prometheus");
@@ -334,5 +439,9 @@ int main(void)
   tcase_add_test(tests, two_streams_with_the_same_labels);
   tcase_add_test(tests, a_name_of_two_kinds);
   tcase_add_test(tests, there_is_room_for_max_series);
+  tcase_add_test(tests, a_scrape_waits_for_the_end_of_a_group);
+  tcase_add_test(tests, each_stream_has_groups_of_its_own);
+  tcase_add_test(tests, a_scrape_never_waits_long);
+  tcase_add_test(tests, nothing_spins_while_a_scrape_waits);
   return check_main("prometheus", tests);
 }

@@ -1,6 +1,7 @@
 /* dashboard: a page that shows the programs: heap, pauses, allocation, events, messages, and evpipe itself. See README.md. */
 #include "dashboard.h"
 
+#include "describe.h"
 #include "run.h"
 #include "visitors.h"
 
@@ -38,10 +39,12 @@ static enum evp_status dashboard_stream_begin(void *self, const struct evp_strea
   struct dashboard *dashboard = self;
   struct run *run = evp_stream_local(dashboard->ctx, stream);
   run_begin(run, &dashboard->programs, stream);
-  if (run->program)
+  if (run->program) {
     program_learn(run->program, stream);
-  else
+    describe_find_node(dashboard, run->program);
+  } else {
     say_full(dashboard, stream);
+  }
   if (run->next) say_mixed(dashboard, stream);
   return EVP_OK;
 }

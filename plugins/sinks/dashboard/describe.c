@@ -17,14 +17,20 @@ static const char *state_word(enum evp_stream_state state)
   return (unsigned)state < sizeof words / sizeof *words ? words[state] : "open";
 }
 
+void describe_find_node(struct dashboard *dashboard, struct program *program)
+{
+  struct evp_node_statistics node = {.size = sizeof node};
+  while (evp_statistics(dashboard->ctx, program->node, &node) && strcmp(node.name, program->source) != 0)
+    program->node++;
+}
+
 /* Of a program without metrics that of its source, which may have others, too. */
 static enum evp_clock_state clock_of(struct dashboard *dashboard, const struct program *program)
 {
   struct evp_node_statistics node = {.size = sizeof node};
   if (program->clock != EVP_CLOCK_NONE) return program->clock;
-  for (size_t i = 0; evp_statistics(dashboard->ctx, i, &node); i++)
-    if (strcmp(node.name, program->source) == 0) return (enum evp_clock_state)node.clock;
-  return EVP_CLOCK_NONE;
+  if (!evp_statistics(dashboard->ctx, program->node, &node)) return EVP_CLOCK_NONE;
+  return (enum evp_clock_state)node.clock;
 }
 
 static bool is_controllable(const struct program *program)

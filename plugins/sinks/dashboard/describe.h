@@ -9,6 +9,8 @@ bool describe_program(struct dashboard *, const struct program *, struct evp_buf
 bool describe_identity(
   struct dashboard *, const struct program *, struct evp_buf *); /* without what changes all the time */
 bool describe_ids(const struct programs *, struct evp_buf *);
+/* When a stream of it begins. Nodes keep their numbers: that is looked up once. */
+void describe_find_node(struct dashboard *, struct program *);
 const struct evp_stream *program_newest_stream(const struct program *); /* NULL: none is open */
 
 #endif

@@ -27,6 +27,7 @@ struct program {
   char *key; /* source and labels, each with its NUL, sorted: what makes it this program */
   size_t key_size;
   const char *source;
+  size_t node; /* number of the source among the nodes; describe_find_node() */
   struct evp_label *labels; /* in `key` */
   size_t n_labels;
   struct run *open; /* streams that are open, the newest first */

@@ -298,6 +298,23 @@ class Requests(Case):
             self.assertEqual(page.request("GET", path, headers={**foreign, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}).status, 403)
         self.end(process)
 
+    def test_the_clock_of_programs_without_metrics(self):
+        """It is that of their source, wherever that stands among the nodes."""
+        for name, tells in (("a", True), ("b", True), ("c", False)):
+            log = eventlog_writer.Log()
+            if tells:
+                log.init()
+            log.records.append(eventlog_writer.heap_size(10**8, 1 << 20))
+            log.block()
+            (self.folder / name).write_bytes(log.data())
+        sources = "".join(f'  {name}: {{plugin: file, path: "{self.folder / name}"}}\n' for name in "abc")
+        process = self.evpipe(f'sources:\n{sources}sinks:\n  page: {{plugin: dashboard, from: [c, a], listen: "127.0.0.1:0", stay: true, history: never}}\n'
+                              "  screen: {plugin: print, from: b}\n")
+        page = self.page_of(process)
+        harness.wait_for("both", lambda: [program["live"] for program in page.programs()] == [False, False])
+        self.assertEqual({program["source"]: program["clock"] for program in page.programs()}, {"a": "exact", "c": "estimated"})
+        self.end(process)
+
     def test_a_recording_that_was_read_is_ready(self):
         process, page = self.look(harness.OWN_LOG)
         harness.wait_for("the end of the source", lambda: page.request("GET", "/readyz").json == {"status": "finished"})

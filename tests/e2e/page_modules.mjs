@@ -219,3 +219,13 @@ test("pins that were lost are found again by their names", async () => {
   pins.forget();
   assert.deepEqual(pins.ids(), []);
 });
+
+test("of a crowd of markers only ticks are drawn", async () => {
+  const { annotationStrokes } = await load("paint.js");
+  const place = { left: 50, right: 650, top: 0, bottom: 300, scale: 1 };
+  const reach = (kind, count) => annotationStrokes(kind, place, count).map(([, bottom]) => bottom);
+  assert.deepEqual([reach("marker", 30), reach("message", 30)], [[300], [300]]);
+  assert.deepEqual([reach("marker", 60), reach("message", 60)], [[8, 300], [5]]);
+  assert.deepEqual([reach("marker", 300), reach("message", 300)], [[8], [5]]);
+  assert.deepEqual(reach("marker", 0), [300]);
+});

@@ -347,9 +347,9 @@ class Recording(PageCase):
         page = self.visit()
         page.value("evpipe.page.setTop(5)")
         page.wait(f"{LOADED} && evpipe.view.census.bands.length === 5")
-        self.assertRegex(page.text("#bands-foot"), r"^5 of \d+ bands; grey: all others, [\d.]+ [KMG]?i?B$")
+        self.assertRegex(page.text("#bands-foot"), r"^5 of \d+ bands, by their peak; grey: all others, [\d.]+ [KMG]?i?B$")
         page.value("evpipe.page.setTop(500)")
-        page.wait("/^(\\d+) of \\1 bands$/.test(document.getElementById('bands-foot').textContent)")
+        page.wait("/^(\\d+) of \\1 bands, by their peak$/.test(document.getElementById('bands-foot').textContent)")
 
     def test_hover_tells_of_one_band(self):
         self.look()
@@ -472,6 +472,11 @@ class Recording(PageCase):
             cut = page.value("""[...document.querySelectorAll("button, h2, select, input")].filter((element) => { const box = element.getBoundingClientRect();
                                 return box.width && (box.right > innerWidth + 0.5 || box.left < -0.5); }).map((element) => element.id || element.textContent)""")
             self.assertEqual(cut, [], f"at {width}")
+            # A band's name and its pin are on one line.
+            middles = page.value("""[...document.querySelectorAll("#bands-rows tr")].filter((line) => line.querySelector(".pin")).map((line) => {
+                                    const [name, pin] = [".name", ".pin"].map((what) => line.querySelector(what).getBoundingClientRect());
+                                    return Math.abs((name.top + name.bottom) / 2 - (pin.top + pin.bottom) / 2); })""")
+            self.assertLess(max(middles), 2, f"at {width}")
             page.close()
             self.pages.remove(page)
 

@@ -204,7 +204,7 @@ export class BandsPanel {
     setText(element("bands-value-head"), this.hovered === null ? (this.screen.until < Infinity ? "Then" : "Latest") : "There");
     setText(element("bands-readout"), at < 0 ? "" : `${format.bytes(total)} at ${format.clock(census.columns.time()[at])}${this.hovered === null ? "" : this.annotationNear()}`);
     const shown = census.bands.length, all = shown + census.hidden;
-    setText(element("bands-foot"), all ? `${shown} of ${all} bands${census.hidden && at >= 0 ? `; grey: all others, ${format.bytes(this.rest[at])}` : ""}` : "");
+    setText(element("bands-foot"), all ? `${shown} of ${all} bands, by their peak${census.hidden && at >= 0 ? `; grey: all others, ${format.bytes(this.rest[at])}` : ""}` : "");
   }
 
   /** What was said at the crosshair, within four pixels of it. */

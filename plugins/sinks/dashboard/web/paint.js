@@ -155,19 +155,26 @@ export function breaks(context, place, times, colour) {
   context.globalAlpha = 1;
 }
 
-const FEW = 40;
+const MANY = 16, CROWD = 8; // pixels that there are for each of them, on the average
 
-/** Markers and messages: lines from top to bottom; where they are many, faint ones, and only ticks at the top for messages. */
+/** What is drawn of annotations of a kind: how strong, down to where, how many pixels apart at least. */
+export function annotationStrokes(kind, place, count) {
+  const room = (place.right - place.left) / place.scale / Math.max(1, count);
+  if (room >= MANY) return [[0.45, place.bottom, 1]];
+  const marker = kind === "marker";
+  const ticks = [0.85, place.top + (marker ? 8 : 5) * place.scale, 2];
+  return marker && room >= CROWD ? [ticks, [0.13, place.bottom, 6]] : [ticks];
+}
+
+/** Markers and messages: lines from top to bottom; where they are many, ticks at the top and faint lines for markers; of a crowd only ticks. */
 export function annotations(context, place, entries, colours, { labels, chosen }) {
-  const many = entries.length > FEW;
   context.lineWidth = place.scale;
   for (const kind of ["message", "marker"]) {
     context.strokeStyle = colours[kind];
-    for (const [alpha, bottom, apart] of many ? [[0.85, place.top + (kind === "marker" ? 8 : 5) * place.scale, 2], [kind === "marker" ? 0.13 : 0, place.bottom, 6]]
-                                              : [[0.45, place.bottom, 1]]) {
-      if (!alpha) continue;
+    const strokes = annotationStrokes(kind, place, entries.length);
+    for (const [alpha, bottom, apart] of strokes) {
       context.globalAlpha = alpha;
-      context.setLineDash(kind === "message" && !many ? [2 * place.scale, 3 * place.scale] : []);
+      context.setLineDash(kind === "message" && bottom === place.bottom ? [2 * place.scale, 3 * place.scale] : []);
       context.beginPath();
       let before = -Infinity;
       for (const entry of entries) {

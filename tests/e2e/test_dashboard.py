@@ -27,7 +27,7 @@ PIPELINE = """
       gc: {plugin: gc, from: app}
       logs: {plugin: logs, from: app}
     sinks:
-      page: {plugin: dashboard, from: [app, heap, gc, logs], listen: "127.0.0.1:0", stay: true, history: never{{more}}}
+      page: {plugin: dashboard, from: [app, heap, gc, logs], listen: "127.0.0.1:0", stay: true, history: {{history}}{{more}}}
 """
 LIVE = """
     sources:
@@ -51,9 +51,9 @@ class Case(harness.Case):
         port = int(self.wait_err(process, r"listens on http://127\.0\.0\.1:(\d+)").group(1))
         return page_client.Page(port, harness.PATIENCE)
 
-    def look(self, log, clock="recorded", pace="max", more="", extra="", **options):
+    def look(self, log, clock="recorded", pace="max", history="never", more="", extra="", **options):
         """A page of a recording, when all of it has been read."""
-        process = self.evpipe(harness.copies(PIPELINE, log=log, clock=clock, pace=pace, more=more) + extra, **options)
+        process = self.evpipe(harness.copies(PIPELINE, log=log, clock=clock, pace=pace, history=history, more=more) + extra, **options)
         page = self.page_of(process)
         if pace == "max":
             self.wait_over(page)
@@ -298,6 +298,24 @@ class Requests(Case):
             self.assertEqual(page.request("GET", path, headers={**foreign, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}).status, 403)
         self.end(process)
 
+    def test_a_block_of_another_day_does_not_empty_the_history(self):
+        """A recording of 30 s, in which three blocks that agree with each other lie a day ahead."""
+        log = eventlog_writer.Log()
+        log.init(breakdown=7)
+        for i in range(303):
+            leap = 86400 * 10**9 if 200 <= i < 203 else 0
+            time_ = leap + (i + 1) * 10**8
+            log.records.append(eventlog_writer.heap_size(time_, (900 if leap else 1) << 20))
+            log.census(time_ + 1000, [("A", 8 * (i + 1))])
+            log.block()
+        (self.folder / "log").write_bytes(log.data())
+        process, page = self.look(self.folder / "log", history="15m")
+        history = page.history(columns=2000)
+        self.assertEqual((len(history["heap"]["time"]), len(history["census"]["time"]), set(history["heap"]["size"])), (300, 300, {1 << 20}))
+        self.assertAlmostEqual(history["last"] - history["first"], 30.2, places=2)
+        self.end(process)
+        self.assertRegex(process.err(), r"page .*wrong_time")
+
     def test_the_clock_of_programs_without_metrics(self):
         """It is that of their source, wherever that stands among the nodes."""
         for name, tells in (("a", True), ("b", True), ("c", False)):
@@ -355,7 +373,7 @@ class Recipes(Case):
         self.end(process)
 
     def test_without_stay_it_ends_with_its_sources(self):
-        text = harness.copies(PIPELINE, log=harness.OWN_LOG, clock="recorded", pace="max", more="").replace("stay: true", "stay: false")
+        text = harness.copies(PIPELINE, log=harness.OWN_LOG, clock="recorded", pace="max", history="never", more="").replace("stay: true", "stay: false")
         status, _, err = self.run_evpipe(text)
         self.assertEqual(status, 0, err)
 
@@ -575,7 +593,7 @@ class Visitors(Case):
 
     def test_ten_visitors_and_one_that_does_not_read(self):
         log = self.big_log(30, 5000, 10**8)
-        process = self.evpipe(harness.copies(PIPELINE, log=log, clock="now", pace="realtime, loop: true", more=""))
+        process = self.evpipe(harness.copies(PIPELINE, log=log, clock="now", pace="realtime, loop: true", history="never", more=""))
         page = self.page_of(process)
         self.wait_program(page)
         # The push that names 12,000 bands for the first time is larger than what may wait for a visitor: nobody is there for it.
@@ -640,7 +658,7 @@ class Visitors(Case):
     def test_requests_while_the_queue_is_full(self):
         """A log is read as fast as it goes while eight clients ask without a pause: nothing of it is lost."""
         log = self.big_log(1500, 200, 10**9)
-        text = harness.copies(PIPELINE, log=log, clock="recorded", pace="max", more=", queue: {max_size: 1MiB}")
+        text = harness.copies(PIPELINE, log=log, clock="recorded", pace="max", history="never", more=", queue: {max_size: 1MiB}")
         process = self.evpipe(text)
         page = self.page_of(process)
         stop, answers = threading.Event(), collections.Counter()
@@ -697,7 +715,7 @@ class Memory(Case):
     def test_a_day_stays_within_the_bound(self):
         path = self.folder / "day"
         self.write_day(path)
-        text = harness.copies(PIPELINE, log=path, clock="recorded", pace="max", more=", max_size: 8MiB, queue: {max_size: 4MiB}")
+        text = harness.copies(PIPELINE, log=path, clock="recorded", pace="max", history="never", more=", max_size: 8MiB, queue: {max_size: 4MiB}")
         process = self.evpipe(text)
         page = self.page_of(process)
         before, largest = resident(process.pid), 0

@@ -82,7 +82,8 @@ void history_trim(struct history *history, int64_t oldest)
 
 size_t history_cut(struct history *history, int64_t latest)
 {
-  size_t n = column_cut(&history->breaks, latest, NULL, NULL);
+  size_t n = 0;
+  column_cut(&history->breaks, latest, NULL, NULL);
   for (unsigned i = 0; i < GAUGE_COUNT; i++) n += column_cut(&history->gauges[i], latest, NULL, NULL);
   for (unsigned i = 0; i < GENERATIONS_MAX; i++) n += column_cut(&history->generations[i].column, latest, NULL, NULL);
   n += column_cut(&history->rates.allocated, latest, NULL, NULL);

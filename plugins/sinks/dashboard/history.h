@@ -39,7 +39,7 @@ void history_trim(struct history *, int64_t oldest);
    than `reach`, may be damaged: it is a leap, which is believed when times go on there, or the time is `sound` anyway. True:
    times go on where they were, so that the leap was none: history_cut() is due. */
 bool history_note(struct history *, int64_t time, uint64_t reach, bool sound);
-size_t history_cut(struct history *, int64_t latest); /* takes away what is later; how many rows */
+size_t history_cut(struct history *, int64_t latest); /* takes away what is later; how many rows, without breaks */
 
 /* The table that takes the most memory of those that can be thinned; 0: there is none. */
 size_t history_largest(const struct history *, unsigned *table);

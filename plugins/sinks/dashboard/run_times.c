@@ -46,6 +46,7 @@ static void cut(struct run *run, int64_t latest)
 void run_note_time(struct run *run, int64_t time)
 {
   struct history *history = &run->program->history;
+  if (time == history->newest && history->leap == INT64_MIN) return; /* as all of a census but its first */
   uint64_t reach = is_recorded(run) || run->reach < HISTORY_AHEAD ? run->reach : HISTORY_AHEAD;
   if (!history_note(history, time, reach, time <= run->sound)) return;
   cut(run, history->newest > INT64_MAX - HISTORY_AHEAD ? INT64_MAX : history->newest + HISTORY_AHEAD);

@@ -32,7 +32,8 @@ static bool write_all(int file, const void *data, size_t size)
 }
 
 /* Node and plugin have names that JSON takes as they are. */
-static size_t make_head(const struct node *node, const struct evp_message *message, const char *reason, char head[512])
+static size_t make_head(
+  const struct node *node, const struct evp_message *message, bool sealed, const char *reason, char head[512])
 {
   char when[32];
   struct tm utc;
@@ -40,8 +41,9 @@ static size_t make_head(const struct node *node, const struct evp_message *messa
   strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
   int size = snprintf(head, 512,
     "{\"time\":\"%s\",\"node\":\"%.100s\",\"plugin\":\"%.100s\",\"format\":%" PRIu32 ",\"id\":%" PRIu64
-    ",\"reason\":\"%s\",\"items\":%" PRIu64 ",\"size\":%zu}\n",
-    when, node->config->name, node->plugin->name, message->format, message->id, reason, message->items, message->size);
+    ",\"reason\":\"%s\",\"items\":%" PRIu64 ",\"size\":%zu%s}\n",
+    when, node->config->name, node->plugin->name, message->format, message->id, reason, message->items, message->size,
+    sealed ? ",\"sealed\":true" : "");
   return (size_t)size;
 }
 
@@ -57,11 +59,14 @@ static bool append(int file, const char *head, size_t head_size, const struct ev
   return good;
 }
 
-void dead_letter_write(struct node *node, int file, const struct evp_message *message, const char *reason)
+void dead_letter_write(struct node *node, int file, const struct evp_message *message, bool sealed, const char *reason)
 {
   char head[512];
-  if (file < 0) return;
-  size_t head_size = make_head(node, message, reason, head);
+  size_t head_size = make_head(node, message, sealed, reason, head);
+  if (sealed)
+    node_log(node, LOG_LEVEL_ERROR,
+      "dead_letter %s: a message of %" PRIu64 " items can not be unsealed, and is there as it is",
+      node->config->sink.dead_letter, message->items);
   while (flock(file, LOCK_EX) && errno == EINTR) {}
   bool good = append(file, head, head_size, message);
   int error = errno;

@@ -1,6 +1,5 @@
 /* dead_letter.h: the file for messages that a back end refuses for good, so that a user can look at them, mend them and
- * send them again. Each is a line of JSON, then as many bytes as that line's `size` says, as deliver() got them, then a
- * line feed:
+ * send them again. Each is a line of JSON, then as many bytes as that line's `size` says, plain, then a line feed:
  *
  *   {"time":"2026-11-24T01:48:59Z","node":"influx","plugin":"influxdb","format":1,"id":17,"reason":"rejected","items":3,"size":120}
  *
@@ -14,7 +13,8 @@
 /* Opens the file that the configuration names, or makes it with mode 0600. False: reported. `file` is -1 if none is
    named. */
 bool dead_letter_open(struct node *, int *file);
-/* `reason` has no characters that JSON would escape. What can not be written is said and counted as an error. */
-void dead_letter_write(struct node *, int file, const struct evp_message *, const char *reason);
+/* `sealed`: it could not be unsealed, and is written as it is; the line says so, and the log. `reason` has no characters that
+   JSON would escape. What can not be written is said and counted as an error. */
+void dead_letter_write(struct node *, int file, const struct evp_message *, bool sealed, const char *reason);
 
 #endif

@@ -22,7 +22,9 @@ struct outbox {
   pthread_cond_t changed; /* on CLOCK_MONOTONIC */
   uint64_t changes; /* messages that came and left, parts of them that left, and what is told by the flags */
   atomic_bool closed, abandoned; /* written under the lock; read between two attempts without it */
-  uint64_t first_try; /* of the message that is delivered; monotonic, 0: none yet; of the delivering thread */
+  /* Of the delivering thread, about the message that it has. */
+  uint64_t first_try; /* monotonic; 0: none yet */
+  bool unsealed; /* deliver() asked for it plain, and has it so */
   unsigned seed;
 };
 
@@ -155,6 +157,8 @@ static void take_out(struct outbox *outbox)
   pthread_mutex_lock(&outbox->store_lock);
   store_remove(outbox->store);
   pthread_mutex_unlock(&outbox->store_lock);
+  outbox->first_try = 0;
+  outbox->unsealed = false;
   tell_change(outbox);
 }
 
@@ -211,12 +215,61 @@ static void count_delivered(struct outbox *outbox, const struct evp_message *mes
   statistics_add(&statistics->delivered_bytes, message->size);
 }
 
+/* What seal() was given: OK, or why there is nothing in `plain`. */
+static enum evp_status unseal(struct outbox *outbox, const struct evp_message *message, struct evp_buf *plain)
+{
+  uint64_t begin = time_monotonic();
+  bool room = evp_buf_grow(plain, message->size + 1); /* at least that, most likely more: and it is never NULL */
+  enum evp_status status = room ? outbox->node->plugin->unseal(outbox->self, message, plain) : EVP_REJECT;
+  statistics_add(&outbox->node->statistics.busy_ns, time_monotonic() - begin);
+  if (status == EVP_OK) return status;
+  free(plain->data);
+  *plain = (struct evp_buf){0};
+  return status;
+}
+
+/* Dead letters are plain: somebody is to read them. What can not be unsealed is there as it is. */
+static void write_dead_letter(struct outbox *outbox, const struct evp_message *message, const char *reason)
+{
+  if (outbox->dead_letter < 0) return;
+  struct evp_message letter = *message;
+  struct evp_buf plain = {0};
+  bool sealed = false;
+  if (outbox->node->plugin->unseal && !outbox->unsealed) sealed = unseal(outbox, message, &plain) != EVP_OK;
+  if (plain.data) {
+    letter.data = plain.data;
+    letter.size = plain.size;
+  }
+  dead_letter_write(outbox->node, outbox->dead_letter, &letter, sealed, reason);
+  free(plain.data);
+}
+
 /* What can not be delivered at all, ever. */
 static void give_up(struct outbox *outbox, const struct evp_message *message, const char *reason)
 {
-  dead_letter_write(outbox->node, outbox->dead_letter, message, reason);
+  write_dead_letter(outbox, message, reason);
   drop(outbox, message->items, reason);
   engine_status(outbox->node->engine, STATUS_NODE_FAILED);
+}
+
+/* From now on the message is plain, in the store, too. True: it can not be made so, and is over. */
+static bool make_plain(struct outbox *outbox, struct evp_message *message)
+{
+  struct evp_buf plain = {0};
+  enum evp_status status = unseal(outbox, message, &plain);
+  if (status == EVP_OK) {
+    outbox->unsealed = true;
+    pthread_mutex_lock(&outbox->store_lock);
+    store_replace(outbox->store, &plain, message);
+    pthread_mutex_unlock(&outbox->store_lock);
+    return false;
+  }
+  if (status != EVP_REJECT) {
+    node_fail(outbox->node, "unseal");
+    return false;
+  }
+  give_up(outbox, message, "not_unsealed");
+  return true;
 }
 
 /* True: the message is over. */
@@ -230,6 +283,7 @@ static bool deliver_later(struct outbox *outbox, struct evp_message *message, st
     return true;
   }
   if (delivery->delivered || delivery->rejected) advance(outbox, message, delivery);
+  if (delivery->unseal && outbox->node->plugin->unseal && !outbox->unsealed) return make_plain(outbox, message);
   if (delivery->delivered) {
     message->attempt = 0;
     outbox->first_try = 0;
@@ -255,7 +309,7 @@ static bool attempt(struct outbox *outbox, struct evp_message *message)
     if (!deliver_later(outbox, message, &delivery)) return false;
     break;
   case EVP_REJECT:
-    dead_letter_write(outbox->node, outbox->dead_letter, message, "rejected");
+    write_dead_letter(outbox, message, "rejected");
     statistics_add(&outbox->node->statistics.rejected, message->items);
     break;
   case EVP_END:
@@ -302,7 +356,6 @@ static void deliver_all(void *argument)
   struct evp_message message;
   while (wait_for_message(outbox, &message)) {
     bool left = false;
-    outbox->first_try = 0;
     while (!left && !over(outbox)) left = attempt(outbox, &message);
   }
   tell_change(outbox); /* a sink's thread may wait for room that never comes */

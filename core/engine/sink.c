@@ -135,10 +135,11 @@ static enum evp_status write_batch(struct sink *sink, const struct evp_batch *ba
 {
   uint64_t begin = sink->now;
   enum evp_status status = sink->outbox ? sink_encode_batch(sink, batch) : sink->plugin->write(sink->ctx->self, batch);
-  uint64_t end = sink->now = time_monotonic();
-  statistics_add(&sink->node->statistics.busy_ns, end - begin);
-  if (!sink->outbox && status == EVP_OK) count_delivered(sink, batch->n, batch->signal);
-  if (!sink->outbox && sink->flush_due == UINT64_MAX) sink->flush_due = end + FLUSH_INTERVAL;
+  sink->now = time_monotonic();
+  if (sink->outbox) return status;
+  statistics_add(&sink->node->statistics.busy_ns, sink->now - begin);
+  if (status == EVP_OK) count_delivered(sink, batch->n, batch->signal);
+  if (sink->flush_due == UINT64_MAX) sink->flush_due = sink->now + FLUSH_INTERVAL;
   return status;
 }
 

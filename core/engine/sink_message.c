@@ -6,6 +6,21 @@
 /* encode() gets batches in slices of at most so many items: a message is sealed between two slices. */
 enum { SLICE_ITEMS = 256 };
 
+/* Time in the plugin, without that in which a full outbox is waited for. */
+static void count_busy(struct sink *sink, uint64_t begin)
+{
+  statistics_add(&sink->node->statistics.busy_ns, time_monotonic() - begin);
+}
+
+static enum evp_status finish_message(struct sink *sink)
+{
+  if (!sink->plugin->seal) return EVP_OK;
+  uint64_t begin = time_monotonic();
+  enum evp_status status = sink->plugin->seal(sink->ctx->self, &sink->message);
+  count_busy(sink, begin);
+  return status;
+}
+
 void sink_seal(struct sink *sink)
 {
   sink->seal_due = UINT64_MAX;
@@ -13,7 +28,7 @@ void sink_seal(struct sink *sink)
   atomic_store_explicit(&sink->message_since, 0, memory_order_relaxed);
   uint64_t items = sink->message_items;
   sink->message_items = 0;
-  if (sink->plugin->seal && sink->plugin->seal(sink->ctx->self, &sink->message) != EVP_OK) {
+  if (finish_message(sink) != EVP_OK) {
     sink_drop_items(sink, items, "not_sealed");
     node_fail(sink->node, "seal");
   } else {
@@ -56,8 +71,9 @@ static void encode_slice(struct sink *sink, const struct evp_batch *slice)
 {
   const struct sink_settings *settings = &sink->node->config->sink;
   size_t before = sink->message.size;
-  uint64_t items = slice->n, dropped = atomic_load(&sink->ctx->dropped);
+  uint64_t items = slice->n, dropped = atomic_load(&sink->ctx->dropped), begin = time_monotonic();
   enum evp_status status = sink->plugin->encode(sink->ctx->self, slice, &sink->message);
+  count_busy(sink, begin);
   if (status != EVP_OK) {
     sink->message.size = before;
     bool rejected = status == EVP_REJECT;

@@ -61,15 +61,14 @@ static uint64_t checksum(const uint8_t *data, size_t size)
 
 /* ------------------------------------------------------------------------------------------------------- putting */
 
-/* The file, its log, and for a while the message in both. */
-static int has_room(struct spool *spool, size_t size, bool *room)
+/* The file, its log, and for a while the message in both. One that is alone is always taken. */
+static int has_room(struct spool *spool, size_t size, bool alone, bool *room)
 {
   uint64_t pages = 0, unused = 0,
            more = (size / SPOOL_PAGE_SIZE + size / SPOOL_PAGE_SIZE / 512 + EXTRA_PAGES) * SPOOL_PAGE_SIZE;
   int code = number_of(spool, PAGES, &pages);
   if (code == SQLITE_OK) code = number_of(spool, FREE_PAGES, &unused);
-  *room = !spool->content.messages ||
-          (pages - unused) * SPOOL_PAGE_SIZE + spool->log_size + 2 * more <= spool->options.max_size;
+  *room = alone || (pages - unused) * SPOOL_PAGE_SIZE + spool->log_size + 2 * more <= spool->options.max_size;
   return code;
 }
 
@@ -94,9 +93,20 @@ static int delete_removed(struct spool *spool)
   return code;
 }
 
-enum spool_status spool_put(struct spool *spool, const struct evp_message *message)
+static int write_message(struct spool *spool, const struct evp_message *message)
 {
   sqlite3_stmt *put = spool->statements[PUT];
+  sqlite3_bind_int64(put, 1, spool_whole(message->id));
+  sqlite3_bind_int64(put, 2, spool_whole(message->items));
+  sqlite3_bind_int64(put, 3, message->first_time);
+  sqlite3_bind_int64(put, 4, message->last_time);
+  sqlite3_bind_int64(put, 5, spool_whole(checksum(message->data, message->size)));
+  sqlite3_bind_blob64(put, 6, message->size ? message->data : (const void *)"", message->size, SQLITE_STATIC);
+  return finish(spool, PUT);
+}
+
+enum spool_status spool_put(struct spool *spool, const struct evp_message *message)
+{
   bool room;
   if (!is_in_place(spool)) {
     spool_say(
@@ -104,16 +114,10 @@ enum spool_status spool_put(struct spool *spool, const struct evp_message *messa
     return SPOOL_TROUBLE;
   }
   if (spool->undeleted) delete_removed(spool);
-  int code = has_room(spool, message->size, &room);
+  int code = has_room(spool, message->size, !spool->content.messages, &room);
   if (code != SQLITE_OK) return spool_fail(spool, code);
   if (!room) return SPOOL_FULL;
-  sqlite3_bind_int64(put, 1, spool_whole(message->id));
-  sqlite3_bind_int64(put, 2, spool_whole(message->items));
-  sqlite3_bind_int64(put, 3, message->first_time);
-  sqlite3_bind_int64(put, 4, message->last_time);
-  sqlite3_bind_int64(put, 5, spool_whole(checksum(message->data, message->size)));
-  sqlite3_bind_blob64(put, 6, message->size ? message->data : (const void *)"", message->size, SQLITE_STATIC);
-  code = finish(spool, PUT);
+  code = write_message(spool, message);
   if (code != SQLITE_OK) return spool_fail(spool, code);
   if (!spool->content.messages || message->id < spool->content.first_id) spool->content.first_id = message->id;
   spool->content.messages++;
@@ -129,6 +133,7 @@ static void forget_first(struct spool *spool)
 {
   free(spool->loaded);
   spool->loaded = NULL;
+  spool->unlike_file = false;
   spool->first = (struct evp_message){0};
 }
 
@@ -198,7 +203,38 @@ enum spool_status spool_advance(struct spool *spool, size_t delivered, uint64_t 
   first->items = items;
   first->data += delivered;
   first->size -= delivered;
-  return lazily(spool, write_progress);
+  return spool->unlike_file ? SPOOL_OK : lazily(spool, write_progress);
+}
+
+/* Both or none: what was delivered counts bytes of the row. */
+static int write_first(struct spool *spool)
+{
+  int code = spool_execute(spool, "BEGIN");
+  if (code == SQLITE_OK) code = write_message(spool, &spool->first);
+  if (code == SQLITE_OK) code = write_progress(spool);
+  if (code == SQLITE_OK) code = spool_execute(spool, "COMMIT");
+  if (code != SQLITE_OK) spool_execute(spool, "ROLLBACK");
+  return code;
+}
+
+enum spool_status spool_replace(struct spool *spool, struct evp_buf *bytes)
+{
+  bool room;
+  if (!spool->loaded || !bytes->data) return SPOOL_OK;
+  spool->content.bytes += bytes->size;
+  spool->content.bytes -= spool->first.size;
+  free(spool->loaded);
+  spool->loaded = bytes->data;
+  spool->first.data = bytes->data;
+  spool->first.size = bytes->size;
+  *bytes = (struct evp_buf){0};
+  spool->unlike_file = true;
+  int code = has_room(spool, spool->first.size, spool->content.messages == 1, &room);
+  if (code != SQLITE_OK) return spool_fail(spool, code);
+  if (!room) return SPOOL_FULL;
+  enum spool_status status = lazily(spool, write_first);
+  spool->unlike_file = status != SPOOL_OK;
+  return status;
 }
 
 /* What a back end that was long away left behind in the file. */

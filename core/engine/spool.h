@@ -51,6 +51,10 @@ enum spool_status spool_first(struct spool *, struct evp_message *);
 /* Of the first message so many more leading bytes are done, and so many items are left. OK, TROUBLE, BROKEN: the next
    process may see it as it was. */
 enum spool_status spool_advance(struct spool *, size_t delivered, uint64_t items);
+/* The first message is from now on these bytes, which are taken over, and as many items as are left: for what can only be
+   delivered in parts when its bytes are other ones than were put. Not OK (FULL, TROUBLE, BROKEN): only in memory; the next
+   process sees it as it was put, whatever is delivered of it. */
+enum spool_status spool_replace(struct spool *, struct evp_buf *);
 /* The first message is over, whatever is returned: OK, TROUBLE or BROKEN: the next process may see it again. */
 enum spool_status spool_remove(struct spool *);
 

@@ -26,6 +26,7 @@ struct spool {
   struct evp_message first; /* loaded when data is not NULL; points into `loaded` */
   uint8_t *loaded;
   bool damaged;
+  bool unlike_file; /* `loaded` was replaced, which the file could not take: no progress in it can be kept there */
   char error[SPOOL_ERROR_MAX];
 };
 

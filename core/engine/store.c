@@ -108,14 +108,14 @@ void store_free(struct store *store)
 
 /* -------------------------------------------------------------------------------------------- what the spool says */
 
-static void say_trouble(struct store *store)
+static void say_trouble(struct store *store, const char *consequence)
 {
   uint64_t now = time_monotonic();
   statistics_add(&store->node->statistics.errors, 1);
   if (now < store->trouble_line) return;
   store->trouble_said = true;
   store->trouble_line = now + TROUBLE_LINE_INTERVAL;
-  node_log(store->node, LOG_LEVEL_ERROR, "%s; trying again", spool_error(store->spool));
+  node_log(store->node, LOG_LEVEL_ERROR, "%s; %s", spool_error(store->spool), consequence);
 }
 
 static void say_full(struct store *store)
@@ -141,7 +141,7 @@ static enum store_answer judge(struct store *store, enum spool_status status)
   case SPOOL_DAMAGED:
     return STORE_DAMAGED;
   case SPOOL_TROUBLE:
-    say_trouble(store);
+    say_trouble(store, "trying again");
     return STORE_TROUBLE;
   case SPOOL_BROKEN:
     break;
@@ -152,15 +152,32 @@ static enum store_answer judge(struct store *store, enum spool_status status)
 
 /* ------------------------------------------------------------------------------------------------------- putting */
 
+/* The buffer itself, unless it is much larger than what is in it, as after seal() packed it: then a copy, and the buffer is
+   used for the next message. NULL: no memory. */
+static uint8_t *take_bytes(struct evp_buf *buffer)
+{
+  uint8_t *bytes = buffer->data;
+  if (bytes && buffer->size >= buffer->capacity / 2) {
+    *buffer = (struct evp_buf){0};
+    return bytes;
+  }
+  bytes = malloc(buffer->size ? buffer->size : 1);
+  if (bytes && buffer->size) memcpy(bytes, buffer->data, buffer->size);
+  return bytes;
+}
+
 static enum store_answer put_in_memory(struct store *store, const struct evp_message *message, struct evp_buf *buffer)
 {
   if (store->first && store->bytes + message->size > store->limit) return STORE_FULL;
   struct parcel *parcel = calloc(1, sizeof *parcel);
-  if (!parcel) return STORE_NO_MEMORY;
+  uint8_t *bytes = parcel ? take_bytes(buffer) : NULL;
+  if (!bytes) {
+    free(parcel);
+    return STORE_NO_MEMORY;
+  }
   parcel->message = *message;
-  parcel->data = buffer->data;
+  parcel->message.data = parcel->data = bytes;
   parcel->since = (int64_t)time_monotonic();
-  *buffer = (struct evp_buf){0};
   *store->last = parcel;
   store->last = &parcel->next;
   store->n++;
@@ -235,6 +252,39 @@ void store_advance(struct store *store, size_t delivered, uint64_t items)
   message->items = items;
   store->bytes -= delivered;
   show_content(store);
+}
+
+static void replace_in_memory(struct store *store, struct evp_buf *bytes)
+{
+  struct parcel *parcel = store->first;
+  store->bytes += bytes->size;
+  store->bytes -= parcel->message.size;
+  free(parcel->data);
+  parcel->data = bytes->data;
+  parcel->message.data = bytes->data;
+  parcel->message.size = bytes->size;
+  *bytes = (struct evp_buf){0};
+  show_content(store);
+}
+
+/* A full spool (max_size) is no trouble: it keeps the message as it was. */
+static void replace_in_spool(struct store *store, struct evp_buf *bytes)
+{
+  enum spool_status status = spool_replace(store->spool, bytes);
+  if (status == SPOOL_TROUBLE)
+    say_trouble(store, "after a crash a message that is delivered in parts would come again whole");
+  if (status == SPOOL_TROUBLE || status == SPOOL_FULL) status = SPOOL_OK;
+  judge(store, status);
+}
+
+void store_replace(struct store *store, struct evp_buf *bytes, struct evp_message *message)
+{
+  message->data = bytes->data;
+  message->size = bytes->size;
+  if (store->from_memory)
+    replace_in_memory(store, bytes);
+  else
+    replace_in_spool(store, bytes);
 }
 
 void store_remove(struct store *store)

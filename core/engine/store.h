@@ -33,10 +33,13 @@ void store_free(struct store *); /* what is in memory is gone */
    wait in memory. OK, FULL, TROUBLE, NO_MEMORY, BROKEN. */
 enum store_answer store_put(
   struct store *, struct evp_buf *, uint64_t items, int64_t first_time, int64_t last_time, bool may_pass);
-/* The first message; its data is valid until it is removed. OK, EMPTY, TROUBLE, DAMAGED, BROKEN. */
+/* The first message; its data is valid until it is replaced or removed. OK, EMPTY, TROUBLE, DAMAGED, BROKEN. */
 enum store_answer store_first(struct store *, struct evp_message *);
 /* Of the first message so many leading bytes are done, and so many items are left. */
 void store_advance(struct store *, size_t delivered, uint64_t items);
+/* The first message is from now on these bytes, which are taken over: it may be more than there was room for. What the disk
+   does not take of that is said, and goes on in memory. `message`, as store_first() gave it, is told. */
+void store_replace(struct store *, struct evp_buf *, struct evp_message *);
 void store_remove(struct store *); /* the first message is over */
 /* At the end: what is in memory goes to the spool, if there is one that takes it. What remains is store_take_lost()'s. */
 void store_keep(struct store *);

@@ -2,7 +2,8 @@
  *
  * Ownership  What a callback is handed is borrowed until it returns. evp_batch_ref() and evp_stream_ref() keep it
  *            longer, from any thread. What was emitted is frozen. Option values live until destroy() has returned.
- * Threads    At most one call at a time into an instance, on one thread, but for deliver(), which runs beside the others.
+ * Threads    At most one call at a time into an instance, on one thread, but for deliver() and unseal(), which run on a
+ *            thread of their own beside the others.
  *            create, start, stop, destroy of sources and sinks: main thread. Host functions marked [any] may be
  *            called from any thread, the others only from inside a callback of the instance that owns the ctx.
  * Growth     (a) struct evp_plugin, evp_batch, evp_series, evp_message, evp_delivery, evp_gap are only
@@ -354,6 +355,9 @@ struct evp_delivery { /* zeroed; what deliver() has to say beside its status */
   uint64_t rejected; /* OK: items of it that the back end refused for good */
   size_t delivered; /* AGAIN: leading bytes of the message that are done and not to be sent again */
   uint64_t delivered_items; /* AGAIN: items in them, `rejected` ones not; 0: they are counted when the rest is */
+  /* AGAIN: the message is wanted plain, to be cut or looked into. It is unsealed, and deliver() is called again at once
+     with what that gives; asked for once more, it is retried later as any other. */
+  bool unseal;
 };
 
 /* ------------------------------------------------------------------------------------------ evpipe's own statistics */
@@ -391,7 +395,8 @@ struct evp_node_statistics { /* grows at the end */
   struct evp_drop_count drops[EVP_DROP_REASONS];
   uint64_t delivered, rejected; /* a sink's items: written or accepted by its back end; refused by it for good */
   uint64_t bytes_in,
-    bytes_out; /* of eventlog, read or taken and handed on; out of a sink: written, or accepted in messages */
+    bytes_out; /* of eventlog, read or taken and handed on; out of a sink: written, or accepted in messages, as these were
+                  handed to deliver() */
   uint64_t errors, retries; /* calls that failed; deliveries tried again */
   uint64_t queue_bytes, queue_limit; /* a sink's queue, and of one that delivers the messages behind it */
   uint64_t spool_bytes; /* on disk */
@@ -527,6 +532,8 @@ typedef const char *evp_string_;
   ready flush   go on        as of write; item       -                               -               node fails
   tick of sinks              source: as of emit
   encode        appended     -                       -                               dropped         node fails
+  seal          finished     -                       -                               -               node fails
+  unseal        plain        -                       -                               given up        node fails, spool is kept
   deliver       accepted     -                       later, in order                 dead letter     node fails, spool is kept
 
   A node that fails is told nothing more but stream_end, stop and destroy; what it should have got is counted as
@@ -579,9 +586,13 @@ struct evp_plugin {
   enum evp_status (*write)(void *self, const struct evp_batch *batch);
   enum evp_status (*flush)(void *self); /* the queue has run empty, or 1 s has passed, or the end is near */
   /* ... or encode, seal, deliver. On REJECT or ERROR the core takes back what encode appended. A batch is cut into slices
-     of at most 256 items for it; the slice can not be kept by reference. seal finishes a message (brackets, gzip). */
+     of at most 256 items for it; the slice can not be kept by reference. seal finishes a message (brackets, gzip): what it
+     makes is what waits, in memory or in the spool, and what deliver gets. unseal appends to `plain`, which is empty, what
+     seal was given; of a message that is plain already, which its bytes must tell, what it is. It is called when deliver
+     asks for it, and for dead letters, which are to be read; REJECT: it is damaged. */
   enum evp_status (*encode)(void *self, const struct evp_batch *batch, struct evp_buf *message);
   enum evp_status (*seal)(void *self, struct evp_buf *message);
+  enum evp_status (*unseal)(void *self, const struct evp_message *message, struct evp_buf *plain);
   enum evp_status (*deliver)(void *self, const struct evp_message *message, struct evp_delivery *result);
 
   /* A source of bytes whose producer is to end first, such as a program that it started: evpipe is asked to stop. `signal`

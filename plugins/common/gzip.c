@@ -1,6 +1,7 @@
 #include "gzip.h"
 #include <libdeflate.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LEVEL = 1 };
 
@@ -55,17 +56,23 @@ bool gzip_replace(struct evp_buf *text)
   return size > 0;
 }
 
-/* The last four bytes say how long the text is (RFC 1952), little endian. */
-static size_t unpacked_size(const uint8_t *packed, size_t size)
+bool gzip_is_packed(const void *data, size_t size)
+{
+  static const uint8_t head[] = {0x1f, 0x8b, 8 /* deflate */}; /* RFC 1952 */
+  return size >= sizeof head && !memcmp(data, head, sizeof head);
+}
+
+/* The last four bytes, little endian. */
+size_t gzip_unpacked_size(const void *packed, size_t size)
 {
   if (size < 18) return 0; /* shorter than head and tail */
-  const uint8_t *last = packed + size - 4;
+  const uint8_t *last = (const uint8_t *)packed + size - 4;
   return last[0] | (size_t)last[1] << 8 | (size_t)last[2] << 16 | (size_t)last[3] << 24;
 }
 
 bool gzip_unpack(const void *packed, size_t size, size_t limit, struct evp_buf *text)
 {
-  size_t room = unpacked_size(packed, size);
+  size_t room = gzip_unpacked_size(packed, size);
   struct libdeflate_decompressor *decompressor =
     room <= limit && evp_buf_grow(text, room) ? libdeflate_alloc_decompressor() : NULL;
   bool whole = decompressor && libdeflate_gzip_decompress(

@@ -59,6 +59,7 @@ AT(evp_gap, items, 16);
 AT(evp_message, id, 16);
 AT(evp_message, last_time, 48);
 AT(evp_delivery, delivered, 16);
+AT(evp_delivery, unseal, 32);
 AT(evp_node_statistics, name, 8);
 AT(evp_node_statistics, n_drops, 28);
 AT(evp_node_statistics, in, 32);
@@ -79,9 +80,10 @@ AT(evp_plugin, emit, 152);
 AT(evp_plugin, select, 160);
 AT(evp_plugin, more, 184);
 AT(evp_plugin, stream_begin, 192);
-AT(evp_plugin, deliver, 248);
-AT(evp_plugin, interrupt, 256);
-CHECK(sizeof(struct evp_plugin) == 264);
+AT(evp_plugin, unseal, 248);
+AT(evp_plugin, deliver, 256);
+AT(evp_plugin, interrupt, 264);
+CHECK(sizeof(struct evp_plugin) == 272);
 #endif
 
 struct mine {

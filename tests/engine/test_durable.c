@@ -23,7 +23,7 @@ struct back_end {
   const enum evp_status *answers;
   unsigned n_answers, asked;
   enum evp_status otherwise;
-  struct evp_delivery say; /* with the first answer */
+  struct evp_delivery says[4]; /* with the first answers */
   struct {
     uint64_t id;
     size_t size;
@@ -45,17 +45,31 @@ static enum evp_status deliver(void *self, const struct evp_message *message, st
   end->got[i].id = message->id;
   end->got[i].size = message->size;
   end->got[i].first = (char)message->data[0];
-  *result = end->say;
-  end->say = (struct evp_delivery){0};
+  if (i < 4) *result = end->says[i];
   enum evp_status answer = i < end->n_answers ? end->answers[i] : end->otherwise;
   pthread_mutex_unlock(&end->lock);
   return answer;
+}
+
+/* What is sealed is in capital letters, of which each stands for ten small ones; a Z is damaged. */
+static enum evp_status unseal(void *self, const struct evp_message *message, struct evp_buf *plain)
+{
+  (void)self;
+  for (size_t i = 0; i < message->size; i++) {
+    char ten[10], letter = (char)message->data[i];
+    bool sealed = letter >= 'A' && letter <= 'Z';
+    if (letter == 'Z') return EVP_REJECT;
+    memset(ten, letter | 0x20, sizeof ten);
+    if (!evp_buf_append(plain, ten, sealed ? 10 : 1)) return EVP_ERROR;
+  }
+  return EVP_OK;
 }
 
 static void begin_life(const enum evp_status *answers, unsigned n, enum evp_status otherwise)
 {
   harness_init(&harness);
   harness.plugin.deliver = deliver;
+  harness.plugin.unseal = unseal;
   harness.plugin.name = "test";
   harness.config.sink.spool = (struct spool_settings){spool_path, 4 << 20};
   harness.config.sink.dead_letter = letter_path;
@@ -227,7 +241,7 @@ START_TEST(progress_is_kept)
   static const enum evp_status first[] = {EVP_AGAIN};
   begin_life(first, 1, EVP_AGAIN);
   harness.config.sink.retry.initial = harness.config.sink.retry.max = 60 * NS_PER_S;
-  back_end.say = (struct evp_delivery){.delivered = 4, .rejected = 1};
+  back_end.says[0] = (struct evp_delivery){.delivered = 4, .rejected = 1};
   ck_assert(outbox_start(outbox));
   ck_assert(put('a', 5));
   ck_assert(wait_asked(2));
@@ -347,6 +361,68 @@ START_TEST(what_is_in_memory_is_spooled_at_the_end_if_possible)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------------------------- unsealing */
+
+/* Two parts of ten of the message, and then nothing more in this life. */
+static void deliver_two_parts(bool disk_is_full)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN, EVP_AGAIN, EVP_AGAIN};
+  begin_life(answers, 3, EVP_AGAIN);
+  harness.config.sink.retry.initial = harness.config.sink.retry.max = 60 * NS_PER_S;
+  back_end.says[0].unseal = true;
+  back_end.says[1] = back_end.says[2] = (struct evp_delivery){.delivered = 5000, .delivered_items = 1};
+  ck_assert(outbox_start(outbox));
+  if (disk_is_full) limit_files(45000);
+  bool taken = put_sized('A', 5000, 10), tried = wait_asked(4);
+  outbox_abandon(outbox);
+  bool joined = outbox_join(outbox, time_monotonic() + 20 * NS_PER_S);
+  limit_files(RLIM_INFINITY);
+  ck_assert(taken && tried && joined);
+  end_outbox();
+  check_got("Aaaa");
+  ck_assert_uint_eq(back_end.got[1].size, 50000);
+  ck_assert_uint_eq(back_end.got[3].size, 40000);
+  ck_assert_uint_eq(back_end.got[3].id, back_end.got[0].id);
+  ck_assert_uint_eq(statistics_get(&statistics()->delivered_bytes), 10000);
+  ck_assert_uint_eq(statistics_get(&statistics()->spool_items), 8);
+  check_sum(10);
+}
+
+static void deliver_the_rest(char first, size_t size, uint64_t items)
+{
+  begin_life(NULL, 0, EVP_OK);
+  ck_assert(outbox_start(outbox));
+  ck_assert_uint_eq(statistics_get(&statistics()->recovered), items);
+  outbox_close(outbox);
+  end_outbox();
+  ck_assert_uint_eq(back_end.asked, 1);
+  ck_assert_int_eq(back_end.got[0].first, first);
+  ck_assert_uint_eq(back_end.got[0].size, size);
+  check_sum(0);
+  end_life();
+}
+
+START_TEST(progress_of_what_was_unsealed_is_kept)
+{
+  deliver_two_parts(false);
+  ck_assert_uint_eq(statistics_get(&statistics()->errors), 0);
+  end_life();
+  deliver_the_rest('a', 40000, 8);
+}
+END_TEST
+
+/* It is delivered in parts all the same; the next life has it as it was sealed, and sends all of it. */
+START_TEST(a_disk_that_does_not_take_what_was_unsealed)
+{
+  deliver_two_parts(true);
+  ck_assert_uint_eq(statistics_get(&statistics()->errors), 1);
+  ck_assert_uint_eq(statistics_dropped(statistics()), 0);
+  ck_assert_int_eq(status(), STATUS_DONE);
+  end_life();
+  deliver_the_rest('A', 5000, 10);
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------------------------------- dead letters */
 
 static size_t read_letters(char *text, size_t room)
@@ -403,6 +479,57 @@ START_TEST(what_is_given_up_is_in_the_dead_letters)
 }
 END_TEST
 
+/* Refused, given up, damaged on the way to it: somebody is to read it. */
+START_TEST(dead_letters_are_unsealed)
+{
+  static const enum evp_status answers[] = {EVP_REJECT, EVP_REJECT, EVP_AGAIN, EVP_REJECT, EVP_AGAIN, EVP_AGAIN};
+  char text[4000];
+  begin_life(answers, 6, EVP_OK);
+  if (_i) harness.config.sink.spool.path = NULL; /* with a spool and without */
+  harness.config.sink.retry.give_up = 0;
+  back_end.says[2].unseal = true; /* 'C' */
+  ck_assert(outbox_start(outbox));
+  put_sized('A', 1, 1);
+  put_sized('b', 1, 2);
+  put_sized('C', 1, 3);
+  put_sized('D', 1, 4);
+  put_sized('Z', 2, 5);
+  outbox_close(outbox);
+  end_outbox();
+  read_letters(text, sizeof text);
+  ck_assert_ptr_nonnull(strstr(text, "\"reason\":\"rejected\",\"items\":1,\"size\":10}\naaaaaaaaaa\n{"));
+  ck_assert_ptr_nonnull(strstr(text, "\"reason\":\"rejected\",\"items\":2,\"size\":1}\nb\n{"));
+  ck_assert_ptr_nonnull(strstr(text, "\"reason\":\"rejected\",\"items\":3,\"size\":10}\ncccccccccc\n{"));
+  ck_assert_ptr_nonnull(strstr(text, "\"reason\":\"given_up\",\"items\":4,\"size\":10}\ndddddddddd\n{"));
+  ck_assert_ptr_nonnull(strstr(text, "\"reason\":\"given_up\",\"items\":5,\"size\":2,\"sealed\":true}\nZZ\n"));
+  ck_assert_uint_eq(statistics_get(&statistics()->rejected), 6);
+  ck_assert_uint_eq(statistics_dropped(statistics()), 9);
+  check_sum(15);
+  end_life();
+}
+END_TEST
+
+START_TEST(what_can_not_be_unsealed_is_a_dead_letter_as_it_is)
+{
+  static const enum evp_status answers[] = {EVP_AGAIN};
+  char text[2000];
+  begin_life(answers, 1, EVP_OK);
+  back_end.says[0].unseal = true;
+  ck_assert(outbox_start(outbox));
+  put_sized('Z', 2, 5);
+  put_sized('b', 2, 1);
+  outbox_close(outbox);
+  end_outbox();
+  check_got("Zb");
+  read_letters(text, sizeof text);
+  ck_assert_ptr_nonnull(strstr(text, "\"reason\":\"not_unsealed\",\"items\":5,\"size\":2,\"sealed\":true}\nZZ\n"));
+  ck_assert_uint_eq(statistics_dropped(statistics()), 5);
+  ck_assert_int_eq(status(), STATUS_NODE_FAILED);
+  check_sum(6);
+  end_life();
+}
+END_TEST
+
 START_TEST(full_dead_letters_are_told_and_stay_readable)
 {
   static const enum evp_status answers[] = {EVP_REJECT, EVP_REJECT};
@@ -452,8 +579,12 @@ int main(void)
   tcase_add_test(tests, a_full_spool_lets_the_sink_wait);
   tcase_add_test(tests, a_full_disk_does_not_hold_up_a_back_end_that_is_there);
   tcase_add_loop_test(tests, what_is_in_memory_is_spooled_at_the_end_if_possible, 0, 2);
+  tcase_add_test(tests, progress_of_what_was_unsealed_is_kept);
+  tcase_add_test(tests, a_disk_that_does_not_take_what_was_unsealed);
   tcase_add_loop_test(tests, what_is_refused_is_in_the_dead_letters, 0, 2);
   tcase_add_test(tests, what_is_given_up_is_in_the_dead_letters);
+  tcase_add_loop_test(tests, dead_letters_are_unsealed, 0, 2);
+  tcase_add_test(tests, what_can_not_be_unsealed_is_a_dead_letter_as_it_is);
   tcase_add_test(tests, full_dead_letters_are_told_and_stay_readable);
   tcase_add_loop_test(tests, a_bad_path_is_an_error_at_start, 0, 2);
   return check_main("durable", tests);

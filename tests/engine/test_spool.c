@@ -224,6 +224,63 @@ START_TEST(what_was_removed_and_advanced_survives_a_kill)
 }
 END_TEST
 
+/* The bytes of what is put in the place of message 2: the n-th is n, and there are ten times as many. */
+static enum spool_status replace(struct spool *spool)
+{
+  struct evp_buf bytes = {0};
+  ck_assert(evp_buf_grow(&bytes, 50000));
+  for (size_t i = 0; i < 50000; i++) bytes.data[i] = (uint8_t)i;
+  bytes.size = 50000;
+  enum spool_status status = spool_replace(spool, &bytes);
+  ck_assert_ptr_null(bytes.data);
+  return status;
+}
+
+/* So many bytes are left of what message 2 was replaced by. */
+static void check_replaced(struct spool *spool, size_t left, uint64_t items)
+{
+  struct evp_message message;
+  ck_assert_int_eq(spool_first(spool, &message), SPOOL_OK);
+  ck_assert_uint_eq(message.id, 2);
+  ck_assert_uint_eq(message.size, left);
+  ck_assert_uint_eq(message.items, items);
+  ck_assert_int_eq(message.first_time, -2);
+  for (size_t i = 0; i < left; i++)
+    if (message.data[i] != (uint8_t)(50000 - left + i)) ck_abort_msg("byte %zu", i);
+}
+
+static void put_three_remove_one_replace(struct spool *spool)
+{
+  put_three(spool);
+  check_first(spool, 1, 5000);
+  ck_assert_int_eq(spool_remove(spool), SPOOL_OK);
+  check_first(spool, 2, 5000);
+  ck_assert_int_eq(spool_advance(spool, 0, 19), SPOOL_OK); /* one was refused before */
+  ck_assert_int_eq(replace(spool), SPOOL_OK);
+  check_replaced(spool, 50000, 19);
+}
+
+static void replace_and_advance(struct spool *spool)
+{
+  put_three_remove_one_replace(spool);
+  ck_assert_int_eq(spool_advance(spool, 1000, 12), SPOOL_OK);
+}
+
+/* Killed before and after a part of it was delivered. */
+START_TEST(what_was_replaced_survives_a_kill)
+{
+  in_a_process_that_dies(_i ? replace_and_advance : put_three_remove_one_replace);
+  struct spool *spool = opened();
+  size_t left = _i ? 49000 : 50000;
+  check_content(spool, 2, _i ? 42 : 49, left + 5000);
+  check_replaced(spool, left, _i ? 12 : 19);
+  spool_remove(spool);
+  check_first(spool, 3, 5000);
+  check_content(spool, 1, 30, 5000);
+  spool_close(spool);
+}
+END_TEST
+
 START_TEST(ids_are_remembered_when_all_is_gone)
 {
   struct spool *spool = opened();
@@ -287,6 +344,36 @@ START_TEST(one_message_is_always_taken)
   check_first(spool, 1, 3 << 20);
   ck_assert_int_eq(spool_remove(spool), SPOOL_OK);
   ck_assert_int_eq(put(spool, 2, 10), SPOOL_OK);
+  spool_close(spool);
+}
+END_TEST
+
+/* In a full one it goes on in memory, and the file has it as it was. */
+START_TEST(what_is_replaced_is_bounded)
+{
+  max_size = 1 << 20;
+  struct spool *spool = opened();
+  ck_assert_int_eq(put(spool, 2, 100), SPOOL_OK);
+  uint64_t n = 3;
+  while (put(spool, n, 30000) == SPOOL_OK) n++;
+  check_first(spool, 2, 100);
+  ck_assert_int_eq(replace(spool), SPOOL_FULL);
+  ck_assert_int_eq(spool_advance(spool, 30000, 5), SPOOL_OK);
+  check_replaced(spool, 20000, 5);
+  ck_assert_int_le(size_of("") + size_of("-wal"), (off_t)max_size);
+  spool_close(spool);
+  spool = opened();
+  check_first(spool, 2, 100);
+  ck_assert_int_eq(replace(spool), SPOOL_FULL);
+  check_replaced(spool, 50000, 20);
+  ck_assert_int_eq(spool_remove(spool), SPOOL_OK);
+  check_first(spool, 3, 30000);
+  ck_assert_int_eq(spool_advance(spool, 10000, 7), SPOOL_OK); /* of the next one progress is kept again */
+  spool_close(spool);
+  spool = opened();
+  struct evp_message message;
+  ck_assert_int_eq(spool_first(spool, &message), SPOOL_OK);
+  ck_assert_uint_eq(message.size, 20000);
   spool_close(spool);
 }
 END_TEST
@@ -487,6 +574,28 @@ START_TEST(a_full_disk_is_told_and_survived)
 }
 END_TEST
 
+START_TEST(a_full_disk_keeps_what_was_to_be_replaced)
+{
+  struct spool *spool = opened();
+  ck_assert_int_eq(put(spool, 2, 100), SPOOL_OK);
+  check_first(spool, 2, 100);
+  limit_files(40000);
+  enum spool_status status = replace(spool);
+  enum spool_status advanced = spool_advance(spool, 30000, 5);
+  limit_files(RLIM_INFINITY);
+  ck_assert_int_eq(status, SPOOL_TROUBLE);
+  ck_assert_int_eq(advanced, SPOOL_OK);
+  check_replaced(spool, 20000, 5);
+  check_content(spool, 1, 5, 20000);
+  ck_assert_int_eq(put(spool, 3, 100), SPOOL_OK); /* no transaction is left open */
+  spool_close(spool);
+  spool = opened();
+  check_content(spool, 2, 50, 200);
+  check_first(spool, 2, 100);
+  spool_close(spool);
+}
+END_TEST
+
 START_TEST(no_room_for_a_new_one)
 {
   limit_files(100);
@@ -510,6 +619,7 @@ static void add_what_goes_wrong(TCase *tests)
   tcase_add_test(tests, another_plugins_messages_are_not_touched);
   tcase_add_test(tests, a_moved_file_is_noticed);
   tcase_add_test(tests, a_full_disk_is_told_and_survived);
+  tcase_add_test(tests, a_full_disk_keeps_what_was_to_be_replaced);
   tcase_add_test(tests, no_room_for_a_new_one);
 }
 
@@ -523,10 +633,12 @@ int main(void)
   tcase_add_test(tests, only_its_owner_may_read_it);
   tcase_add_test(tests, what_was_put_survives_a_kill);
   tcase_add_test(tests, what_was_removed_and_advanced_survives_a_kill);
+  tcase_add_loop_test(tests, what_was_replaced_survives_a_kill, 0, 2);
   tcase_add_test(tests, ids_are_remembered_when_all_is_gone);
   tcase_add_test(tests, a_torn_log_loses_only_its_end);
   tcase_add_test(tests, is_bounded_on_disk);
   tcase_add_test(tests, one_message_is_always_taken);
+  tcase_add_test(tests, what_is_replaced_is_bounded);
   tcase_add_test(tests, shrinks_when_it_is_empty);
   add_what_goes_wrong(tests);
   return check_main("spool", tests);

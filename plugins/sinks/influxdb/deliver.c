@@ -26,16 +26,21 @@ bool courier_start(struct courier *courier)
   bool good = !curl_global_init(CURL_GLOBAL_DEFAULT);
   const struct request_options options = {
     .target = courier->options, .timeout = evp_timeout(courier->ctx), .stop_fd = evp_stop_fd(courier->ctx)};
+  bool packs = courier->options->compression == COMPRESSION_GZIP;
   courier->request = good ? request_new(&options) : NULL;
-  if (good && !courier->request) curl_global_cleanup();
-  if (!courier->request) evp_error(courier->ctx, "libcurl can not be set up: no memory");
-  return courier->request != NULL;
+  courier->gzip = courier->request && packs ? gzip_new() : NULL;
+  if (courier->request && !packs == !courier->gzip) return true;
+  evp_error(courier->ctx, "libcurl can not be set up: no memory");
+  if (good) courier_stop(courier);
+  return false;
 }
 
 void courier_stop(struct courier *courier)
 {
   request_free(courier->request);
   courier->request = NULL;
+  gzip_free(courier->gzip);
+  courier->gzip = NULL;
   curl_global_cleanup();
 }
 
@@ -103,6 +108,24 @@ static bool create_database(struct courier *courier)
 
 /* ---------------------------------------------------------------------------------------------------------- the message */
 
+static bool is_packed(const struct evp_message *message)
+{
+  return gzip_is_packed(message->data, message->size);
+}
+
+/* Whether it is to be cut, or goes to a server that does not take it so, is known before anything is sent. */
+static bool must_be_plain(const struct courier *courier, const struct evp_message *message)
+{
+  if (!is_packed(message)) return false;
+  if (courier->options->compression == COMPRESSION_NONE) return true;
+  return courier->piece_max && gzip_unpacked_size(message->data, message->size) > courier->piece_max;
+}
+
+static uint64_t points_in(const struct evp_message *message, size_t size)
+{
+  return size == message->size ? message->items : line_protocol_lines(message->data, size);
+}
+
 /* The lines that end before `limit`, at least one. */
 static size_t whole_lines(const struct evp_message *message, size_t limit)
 {
@@ -116,7 +139,7 @@ static size_t whole_lines(const struct evp_message *message, size_t limit)
 
 static size_t first_piece(const struct courier *courier, const struct evp_message *message)
 {
-  bool whole = !courier->piece_max || message->size <= courier->piece_max;
+  bool whole = is_packed(message) || !courier->piece_max || message->size <= courier->piece_max;
   return whole ? message->size : whole_lines(message, courier->piece_max);
 }
 
@@ -127,10 +150,10 @@ static enum evp_status done(struct courier *courier, const struct evp_message *m
   say_delivered(courier);
   result->rejected = rejected;
   if (size == message->size) return EVP_OK;
-  uint64_t lines = line_protocol_lines(message->data, size);
+  uint64_t points = points_in(message, size);
   courier->begun = message->id;
   result->delivered = size;
-  result->delivered_items = lines > rejected ? lines - rejected : 0;
+  result->delivered_items = points > rejected ? points - rejected : 0;
   return EVP_AGAIN;
 }
 
@@ -140,8 +163,8 @@ static enum evp_status stored(struct courier *courier, const struct evp_message 
 {
   uint64_t rejected = verdict->rejected;
   if (rejected) {
-    uint64_t lines = line_protocol_lines(message->data, size);
-    if (rejected > lines) rejected = lines;
+    uint64_t points = points_in(message, size);
+    if (rejected > points) rejected = points;
     say_rejected(courier, verdict, rejected);
   }
   return done(courier, message, size, rejected, result);
@@ -151,10 +174,10 @@ static enum evp_status stored(struct courier *courier, const struct evp_message 
 static enum evp_status refused(struct courier *courier, const struct evp_message *message, size_t size,
   struct verdict *verdict, struct evp_delivery *result)
 {
-  uint64_t lines = line_protocol_lines(message->data, size);
-  say_rejected(courier, verdict, lines);
+  uint64_t points = points_in(message, size);
+  say_rejected(courier, verdict, points);
   if (size == message->size && courier->begun != message->id) return EVP_REJECT;
-  return done(courier, message, size, lines, result);
+  return done(courier, message, size, points, result);
 }
 
 /* InfluxDB 1.x stores the good lines of a request and says so: if it does not, all are bad. 2.x stores none. */
@@ -170,7 +193,7 @@ static bool worth_searching(struct courier *courier, const struct evp_message *m
 static size_t smaller_piece(
   struct courier *courier, const struct evp_message *message, size_t size, enum verdict_kind kind)
 {
-  if (line_protocol_line_end(message->data, size, 0) == size) return 0;
+  if (is_packed(message) || line_protocol_line_end(message->data, size, 0) == size) return 0;
   if (kind == VERDICT_MALFORMED && !worth_searching(courier, message)) return 0;
   if (kind == VERDICT_TOO_LARGE) courier->piece_max = size / 2;
   return whole_lines(message, size / 2);
@@ -183,20 +206,58 @@ static enum evp_status later(struct courier *courier, struct verdict *verdict, s
   return EVP_AGAIN;
 }
 
+static enum evp_status want_plain(struct evp_delivery *result)
+{
+  result->unseal = true;
+  return EVP_AGAIN;
+}
+
+/* Only what is plain can be cut. When it comes back so, what was said of it is known: it is not sent whole once more. */
+static bool worth_unsealing(struct courier *courier, const struct evp_message *message, const struct verdict *verdict)
+{
+  if (!is_packed(message) || message->items < 2) return false;
+  if (verdict->kind == VERDICT_MALFORMED && courier->options->api == API_1) return false;
+  courier->refused_packed = message->id;
+  courier->refusal = *verdict;
+  return true;
+}
+
+static void post(struct courier *courier, const struct evp_message *message, size_t size)
+{
+  const uint8_t *body = message->data;
+  size_t packed = courier->gzip && !is_packed(message) ? gzip_pack(courier->gzip, message->data, size, &body) : 0;
+  request_post(courier->request, courier->target.write_url, packed ? body : message->data, packed ? packed : size,
+    &courier->answer);
+}
+
+/* What the server says of a piece. False: evpipe stops. */
+static bool ask(struct courier *courier, const struct evp_message *message, size_t size, struct verdict *verdict)
+{
+  bool known = courier->refused_packed == message->id && !is_packed(message);
+  courier->refused_packed = 0;
+  if (known) {
+    *verdict = courier->refusal;
+    return true;
+  }
+  post(courier, message, size);
+  if (!courier->answer.stopped) answer_judge(&courier->answer, courier->options->api == API_2 ? 2 : 1, verdict);
+  return !courier->answer.stopped;
+}
+
 enum evp_status courier_deliver(struct courier *courier, const struct evp_message *message, struct evp_delivery *result)
 {
   bool created = false;
+  if (must_be_plain(courier, message)) return want_plain(result);
   size_t size = first_piece(courier, message);
   for (;;) {
     struct verdict verdict;
-    request_post(courier->request, courier->target.write_url, message->data, size, &courier->answer);
-    if (courier->answer.stopped) return EVP_AGAIN;
-    answer_judge(&courier->answer, courier->options->api == API_2 ? 2 : 1, &verdict);
+    if (!ask(courier, message, size, &verdict)) return EVP_AGAIN;
     switch (verdict.kind) {
     case VERDICT_STORED:
       return stored(courier, message, size, &verdict, result);
     case VERDICT_TOO_LARGE:
     case VERDICT_MALFORMED: {
+      if (worth_unsealing(courier, message, &verdict)) return want_plain(result);
       size_t smaller = smaller_piece(courier, message, size, verdict.kind);
       if (!smaller) return refused(courier, message, size, &verdict, result);
       size = smaller;

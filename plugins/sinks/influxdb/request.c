@@ -16,7 +16,6 @@ struct request {
   CURL *easy;
   CURLM *multi; /* beside the easy handle for its poll(), which can watch stop_fd */
   struct curl_slist *plain_headers, *gzip_headers;
-  struct gzip *gzip; /* NULL: bodies go as they are */
   char error[CURL_ERROR_SIZE];
 };
 
@@ -97,9 +96,7 @@ struct request *request_new(const struct request_options *options)
   request->stop_fd = options->stop_fd;
   request->easy = curl_easy_init();
   request->multi = curl_multi_init();
-  bool gzip = options->target->compression == COMPRESSION_GZIP;
-  if (gzip) request->gzip = gzip_new();
-  if (request->easy && request->multi && !gzip == !request->gzip && add_headers(request, options->target->token)) {
+  if (request->easy && request->multi && add_headers(request, options->target->token)) {
     set_options(request, options);
     return request;
   }
@@ -114,7 +111,6 @@ void request_free(struct request *request)
   if (request->multi) curl_multi_cleanup(request->multi);
   curl_slist_free_all(request->plain_headers);
   curl_slist_free_all(request->gzip_headers);
-  gzip_free(request->gzip);
   free(request);
 }
 
@@ -122,12 +118,11 @@ void request_free(struct request *request)
 
 static void set_body(struct request *request, const uint8_t *data, size_t size)
 {
-  const uint8_t *packed = data;
-  size_t packed_size = request->gzip && size ? gzip_pack(request->gzip, data, size, &packed) : 0;
+  struct curl_slist *headers = gzip_is_packed(data, size) ? request->gzip_headers : request->plain_headers;
   curl_easy_setopt(request->easy, CURLOPT_POST, 1L);
-  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDS, packed_size ? packed : data);
-  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(packed_size ? packed_size : size));
-  curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, packed_size ? request->gzip_headers : request->plain_headers);
+  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDS, data);
+  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+  curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, headers);
 }
 
 /* A name server that does not answer is waited for by a thread of libcurl's, which a normal end would join. */

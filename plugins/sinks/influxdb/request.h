@@ -21,7 +21,7 @@ struct request_options {
 struct request *request_new(const struct request_options *); /* NULL: no memory */
 void request_free(struct request *); /* NULL is fine */
 
-/* Posts `size` bytes, compressed if that is wanted. */
+/* Posts `size` bytes, as they are; of what is packed as gzip it is said. */
 void request_post(struct request *, const char *url, const uint8_t *data, size_t size, struct answer *);
 
 #endif

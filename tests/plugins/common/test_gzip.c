@@ -52,6 +52,19 @@ START_TEST(a_text_becomes_what_it_is_packed)
 }
 END_TEST
 
+START_TEST(what_is_packed_tells_it)
+{
+  struct evp_buf text = made(5000);
+  ck_assert(!gzip_is_packed(text.data, text.size));
+  ck_assert(!gzip_is_packed("\x1f\x8b", 2) && !gzip_is_packed(NULL, 0));
+  ck_assert(gzip_replace(&text));
+  ck_assert(gzip_is_packed(text.data, text.size));
+  ck_assert_uint_eq(gzip_unpacked_size(text.data, text.size), 5000);
+  ck_assert_uint_eq(gzip_unpacked_size(text.data, 17), 0);
+  free(text.data);
+}
+END_TEST
+
 START_TEST(damage_is_refused)
 {
   struct evp_buf packed = made(5000), text = {0};
@@ -76,6 +89,7 @@ int main(void)
   TCase *tests = tcase_create("gzip");
   tcase_add_test(tests, what_was_packed_comes_back);
   tcase_add_test(tests, a_text_becomes_what_it_is_packed);
+  tcase_add_test(tests, what_is_packed_tells_it);
   tcase_add_test(tests, damage_is_refused);
   return check_main("gzip", tests);
 }

@@ -15,6 +15,7 @@ import threading
 import time
 
 import eventlog_writer as writer
+import harness
 
 NUMBER = re.compile(r'message="n=(\d+)"')
 
@@ -31,7 +32,7 @@ class Numbers:
         self.sent = 0
         self.begins = []  # the first number of each client
         self.blocks = []  # (first number, monotonic time): when each block was sent
-        self.running, self.ended = threading.Event(), threading.Event()
+        self.running, self.ended, self.held = threading.Event(), threading.Event(), threading.Event()
         self.client = None
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
@@ -47,6 +48,12 @@ class Numbers:
         """When it was sent; None: not yet, or to nobody."""
         i = bisect.bisect_right(self.blocks, (number, float("inf"))) - 1
         return self.blocks[i][1] if i >= 0 and number < self.sent else None
+
+    def wait_until_still(self):
+        """After running.clear(): what was under way is sent, too, and all is taken."""
+        self.held.clear()
+        harness.wait_for("the source to be held, or its client to be gone", lambda: self.held.is_set() or self.client is None)
+        harness.wait_for("evpipe to read everything", self.all_taken)
 
     def all_taken(self):
         """The client has read everything (SIOCOUTQ: what the kernel still holds)."""
@@ -80,6 +87,7 @@ class Numbers:
         gone.register(client, select.POLLRDHUP)
         while not self.ended.is_set() and not gone.poll(0):
             if not self.running.wait(0.01):
+                self.held.set()
                 continue
             first, self.sent = self.sent, self.sent + self.at_once  # before they are sent: the other side may be quick
             self.blocks.append((first, time.monotonic()))

@@ -3,6 +3,8 @@
 
 The source counts (numbers_source.py), the filter `logs` makes points of it, the back end (http_backend.py) remembers what it took.
 """
+import contextlib
+import gzip
 import json
 import os
 import random
@@ -37,6 +39,22 @@ sinks:
 SPOOL = 'spool: {path: "{{folder}}/spool", max_size: {{max_size}}}'
 
 
+def unpacked(message):
+    return gzip.decompress(message) if message.startswith(b"\x1f\x8b\x08") else message
+
+
+def checksum(data):
+    """The spool's of a message (spool.c)."""
+    total, mask = 0xcbf29ce484222325 ^ len(data), (1 << 64) - 1
+    whole = len(data) // 8 * 8
+    for at in range(0, whole, 8):
+        total = (total ^ int.from_bytes(data[at:at + 8], "little")) * 0x9e3779b97f4a7c15 & mask
+        total ^= total >> 32
+    for byte in data[whole:]:
+        total = (total ^ byte) * 0x100000001b3 & mask
+    return total - (1 << 64) if total >> 63 else total
+
+
 class SpoolCase(harness.Case):
     def setUp(self):
         super().setUp()
@@ -65,8 +83,7 @@ class SpoolCase(harness.Case):
         source.running.set()
         harness.wait_for(lambda: f"{goal} numbers to be sent: {process.err()}", lambda: source.sent >= goal)
         source.running.clear()
-        quiet = source.sent
-        harness.wait_for("evpipe to read them", lambda: source.all_taken() and source.sent == quiet)
+        source.wait_until_still()
 
     def check_counts(self, err):
         """in + recovered = delivered + rejected + dropped + spooled, for the sink; returns them."""
@@ -86,7 +103,7 @@ class SpoolCase(harness.Case):
         with sqlite3.connect(copy) as database:
             rows = database.execute("SELECT data FROM message ORDER BY id").fetchall()
         database.close()
-        return numbers(line for row in rows for line in split_lines(bytes(row[0]).decode()))
+        return numbers(line for row in rows for line in split_lines(unpacked(bytes(row[0])).decode()))
 
 
 class Restarts(SpoolCase):
@@ -110,6 +127,26 @@ class Restarts(SpoolCase):
         self.assertEqual(numbers(backend.lines()), list(range(source.sent)))
         counts = self.check_counts(process.err())
         self.assertEqual((counts["recovered"], counts["delivered"], counts["spooled"]), (first, source.sent, 0))
+
+    def test_another_compression(self):
+        """What one process packed, or did not, is delivered by one that does not, or does."""
+        for first, then in (("gzip", "none"), ("none", "gzip")):
+            with self.subTest(first=first, then=then):
+                self.deliver_with_another(first, then)
+
+    def deliver_with_another(self, first, then):
+        source, url = self.numbers(), self.nowhere()
+        process = self.evpipe(self.pipeline(url, more=f"compression: {first}"), name=first)
+        self.send(source, process, 1000)
+        self.assertEqual(process.stop(), 0, process.err())
+        backend = self.backend(port=int(url.rsplit(":", 1)[1]))
+        process = self.evpipe(self.pipeline(url, shutdown="20s", more=f"compression: {then}"), name=f"then-{then}")
+        harness.wait_for("what was spooled", lambda: len(backend.lines()) >= source.sent)
+        self.assertEqual(process.stop(), 0, process.err())
+        self.assertEqual(numbers(backend.lines()), list(range(source.sent)))
+        self.assertEqual({request.gzip for request in backend.requests}, {then == "gzip"})
+        source.close()
+        (self.folder / "app.sock").unlink()
 
     def test_a_second_signal_goes_straight_to_the_spool(self):
         source = self.numbers()
@@ -159,6 +196,7 @@ class Restarts(SpoolCase):
         process = self.evpipe(self.pipeline(backend.url))
         self.send(source, process, 200)
         harness.wait_for("some parts to arrive", lambda: len(small) >= 5)
+        self.assertTrue(all(request.gzip for request in backend.requests))
         process.kill()
         got = numbers(backend.lines())
         self.assertTrue(got)
@@ -214,7 +252,7 @@ class Trouble(SpoolCase):
         log = self.folder / "log"
         log.write_bytes(self.large_log())
         url = self.nowhere()
-        text = self.pipeline(url, max_size="1MiB", shutdown="60s", more="queue: {max_size: 1MiB}")
+        text = self.pipeline(url, max_size="1MiB", shutdown="60s", more="compression: none\n    queue: {max_size: 1MiB}")
         text = text.replace(f'plugin: socket, unix: "{self.folder}/app.sock", reconnect: {{initial: 10ms, max: 50ms}}', f"plugin: file, path: {log}")
         process = self.evpipe(text)
         self.wait_err(process, "spool .* is full")
@@ -242,7 +280,7 @@ class Trouble(SpoolCase):
         self.wait_err(process, "spool .* is full", 30)
         self.wait_err(process, "dropped .*queue_full", 30)
         source.running.clear()
-        harness.wait_for("evpipe to read everything", source.all_taken)
+        source.wait_until_still()
         self.assertEqual(process.stop(), 1, process.err())
         counts = self.check_counts(process.err())
         self.assertEqual(counts["in"], source.sent)
@@ -257,6 +295,20 @@ class Trouble(SpoolCase):
         source.running.set()
         self.wait_err(process, "error influx .*spool .*trying again", 30)
         self.send(source, process, 2000)
+        self.assertEqual(process.stop(), 0, process.err())
+        self.assertEqual(numbers(backend.lines()), list(range(source.sent)))
+        self.check_counts(process.err())
+
+    def test_a_disk_that_takes_it_packed_only(self):
+        """The back end wants smaller pieces, and the disk has no room for the message when it is unpacked: it is cut in memory."""
+        def script(request):
+            return Answer(413) if len(request.body) > 20_000 else None
+        source, backend = self.numbers(at_once=1000), self.backend(script)
+        config = self.config(self.pipeline(backend.url, shutdown="20s", items=2000, max_size="1MiB"))
+        process = self.start(["sh", "-c", 'ulimit -f 400; exec "$@"', "sh", *harness.WRAPPER, harness.EVPIPE, "-c", config], "limited")
+        source.running.set()
+        self.wait_err(process, "error influx .*spool .*(come again whole|trying again)", 30)  # said of what came first
+        self.send(source, process, 4000)
         self.assertEqual(process.stop(), 0, process.err())
         self.assertEqual(numbers(backend.lines()), list(range(source.sent)))
         self.check_counts(process.err())
@@ -292,6 +344,34 @@ class DeadLetters(SpoolCase):
         self.assertEqual(self.check_counts(process.err())["rejected"], len(dead))
         self.assertEqual(sorted(dead + numbers(backend.lines())), list(range(source.sent)))
         self.assertEqual((self.folder / "dead").stat().st_mode & 0o777, 0o600)
+
+    def damage(self):
+        """Of four or more messages in the spool: the second has another byte, the third, too, but the spool does not see it."""
+        with contextlib.closing(sqlite3.connect(self.spool)) as database, database:
+            rows = database.execute("SELECT id, data FROM message ORDER BY id").fetchall()
+            self.assertGreater(len(rows), 3)
+            for number, (key, data) in enumerate(rows[1:3]):
+                data = data[:len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1:]
+                database.execute("UPDATE message SET data = ? WHERE id = ?", (data, key))
+                if number:
+                    database.execute("UPDATE message SET checksum = ? WHERE id = ?", (checksum(data), key))
+        return [numbers(split_lines(unpacked(data).decode())) for _, data in rows]
+
+    def test_damaged_ones_are_there_as_they_are(self):
+        source, url = self.numbers(), self.nowhere()
+        process = self.evpipe(self.pipeline(url))
+        self.send(source, process, 2000)
+        self.assertEqual(process.stop(), 0, process.err())
+        messages = self.damage()
+        backend = self.backend(port=int(url.rsplit(":", 1)[1]))
+        process = self.evpipe(self.pipeline(url, shutdown="20s", more=f"compression: none\n    dead_letter: {self.folder}/dead"), name="again")
+        harness.wait_for("all but two", lambda: len(backend.taken) >= len(messages) - 2)
+        self.assertEqual(process.stop(), 1, process.err())
+        self.assertEqual(numbers(backend.lines()), [number for message in [messages[0], *messages[3:]] for number in message])
+        self.assertEqual([(head["reason"], head["items"], head["sealed"]) for head, _ in self.letters()],
+                         [("damaged_in_spool", len(messages[1]), True), ("not_unsealed", len(messages[2]), True)])
+        self.assertEqual(self.check_counts(process.err())["dropped"], len(messages[1]) + len(messages[2]))
+        self.assertRegex(process.err(), "error influx .*can not be unsealed, and is there as it is")
 
     def test_a_full_disk_is_told(self):
         source = self.numbers()

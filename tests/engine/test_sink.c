@@ -115,6 +115,29 @@ START_TEST(what_is_refused_is_counted_once)
 }
 END_TEST
 
+static enum evp_status deliver_late(void *self, const struct evp_message *message, struct evp_delivery *result)
+{
+  result->retry_after = 100 * NS_PER_MS;
+  return message->attempt ? deliver(self, message, result) : EVP_AGAIN;
+}
+
+/* Seven messages, of which two have room; until each has left, the next one waits. */
+START_TEST(who_waits_for_room_is_not_busy)
+{
+  third_answer = EVP_OK;
+  harness.plugin.deliver = deliver_late;
+  harness.config.sink.batch.max_items = 100;
+  harness.config.sink.queue.max_size = 250;
+  uint64_t begin = time_monotonic();
+  run(600, 100);
+  uint64_t all = time_monotonic() - begin, busy = statistics_get(&harness.node.statistics.busy_ns);
+  ck_assert_uint_eq(delivered, 700);
+  ck_assert_uint_ge(all, 700 * NS_PER_MS);
+  ck_assert_uint_gt(busy, 0);
+  ck_assert_uint_lt(busy, 250 * NS_PER_MS);
+}
+END_TEST
+
 /* A sink that is called on its socket while batch after batch comes. */
 enum { BUSY_BATCHES = 40 };
 static unsigned written, answered_after;
@@ -183,6 +206,7 @@ int main(void)
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_set_timeout(tests, 30);
   tcase_add_test(tests, all_is_delivered);
+  tcase_add_test(tests, who_waits_for_room_is_not_busy);
   tcase_add_test(tests, what_a_failed_encode_leaves_over_is_counted);
   tcase_add_test(tests, what_is_refused_is_counted_once);
   tcase_add_test(tests, who_calls_is_answered_though_the_queue_is_never_empty);

@@ -43,6 +43,8 @@ const struct evp_option source_options[] = {
 const struct evp_option reading_options[] = {
   EVP_STRING(struct source_settings, each, NULL, "A glob: one source for each path that it matches, now or later."),
   EVP_GROUP(struct source_settings, reconnect, reconnect_options, "When to try again."),
+  EVP_DURATION(struct source_settings, silence, "10s",
+    "How long a program that is connected may be silent before a warning says why; never: there is none."),
   EVP_GROUP(struct source_settings, hold, hold_options, "Waiting for the wall clock."),
   EVP_GROUP(struct source_settings, prologue, prologue_options, "What late readers are given."),
   {"pace", EVP_T_STRING, 0, offsetof(struct source_settings, pace_text), "max",

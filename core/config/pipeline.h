@@ -33,6 +33,7 @@ struct source_settings {
   const char *each; /* a glob: one instance for each path that it matches; NULL: one instance */
   struct evp_map labels; /* `service` is always there */
   struct reconnect_settings reconnect;
+  uint64_t silence; /* after which it explains itself; EVP_NEVER: it does not */
   struct hold_settings hold;
   struct prologue_settings prologue;
   const char *pace_text; /* as written: `max`, `realtime`, `2x` */

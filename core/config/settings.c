@@ -141,5 +141,6 @@ void settings_check_source(struct pipeline_node *node, struct config_memory *mem
         node->plugin->name));
   check_delay(check, node, "reconnect.initial", source->reconnect.initial);
   check_delay(check, node, "reconnect.max", source->reconnect.max);
+  check_positive(check, node, "silence", source->silence > 0);
   complete_labels(check, node);
 }

@@ -43,7 +43,6 @@ struct engine {
   int abandon_fd; /* eventfd */
   int timeout_fd; /* timerfd: the shutdown timeout of what is left when all is drained */
   uint64_t file_limit; /* of open files (RLIMIT_NOFILE), as it was when evpipe was started */
-  uint64_t silence_after; /* ns after which a silent source explains itself */
 };
 
 void engine_status(struct engine *, enum engine_status_rank);

@@ -200,6 +200,11 @@ uint64_t evp_timeout(struct evp_ctx *ctx)
   return ctx->node->config->sink.timeout;
 }
 
+uint64_t evp_silence_after(struct evp_ctx *ctx)
+{
+  return instance_settings(ctx)->silence;
+}
+
 uint64_t evp_file_limit(struct evp_ctx *ctx)
 {
   return ctx->node->engine->file_limit;

@@ -14,8 +14,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define DEFAULT_SILENCE (10 * NS_PER_S)
-
 static struct evp_ctx *create_instance(struct node *node, bool checking, struct diagnostics *diagnostics)
 {
   struct evp_ctx *ctx = calloc(1, sizeof *ctx);
@@ -67,14 +65,6 @@ void setup_free(struct engine *engine)
   free(engine);
 }
 
-static uint64_t silence_after(void)
-{
-  const char *text = getenv("EVPIPE_SILENCE_MS"); /* for tests, which have no ten seconds */
-  char *end;
-  unsigned long ms = text ? strtoul(text, &end, 10) : 0;
-  return text && *text && !*end && ms ? ms * NS_PER_MS : DEFAULT_SILENCE;
-}
-
 static uint64_t file_limit(void)
 {
   struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
@@ -97,7 +87,6 @@ struct engine *setup_new(const struct pipeline *pipeline)
   engine->series = series_table_new();
   engine->nodes = calloc(pipeline->n_nodes ? pipeline->n_nodes : 1, sizeof *engine->nodes);
   engine->polled = calloc(3 + pipeline->n_nodes, sizeof *engine->polled);
-  engine->silence_after = silence_after();
   bool ok = engine->wake_fd >= 0 && engine_stops_by(engine, engine->abandon_fd) &&
             engine_stops_by(engine, engine->timeout_fd) && engine->slabs && engine->series && engine->nodes &&
             engine->polled;

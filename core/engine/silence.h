@@ -22,7 +22,7 @@ struct silence_facts {
 /* A connection, or a further stream on one, begins; `connected`: since when it is waited for. */
 void silence_begin(struct silence *, const struct evp_ctx *source, uint64_t connected);
 void silence_end(struct silence *, const struct evp_ctx *source); /* the connection is over */
-/* Says what there is to say by now. `after`: how long to be patient, ns. */
+/* Says what there is to say by now. `after`: how long to be patient, ns; EVP_NEVER: for ever. */
 void silence_look(
   struct silence *, const struct evp_ctx *source, const struct silence_facts *, uint64_t now, uint64_t after);
 uint64_t silence_deadline(const struct silence *, const struct silence_facts *, uint64_t after);

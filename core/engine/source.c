@@ -245,7 +245,7 @@ static void look_at_clock(struct source *source)
     flow_look(source->intake.flow, now, source->intake.newest_time, source->intake.newest_seen);
   if (!may_be_silent(source)) return;
   struct silence_facts facts = facts_of(source);
-  silence_look(&source->silence, source->ctx, &facts, now, source->node->engine->silence_after);
+  silence_look(&source->silence, source->ctx, &facts, now, source_settings(source)->silence);
 }
 
 static void turn_waiting(struct source *source)
@@ -324,7 +324,7 @@ static uint64_t read_deadline(const struct source *source)
   if (source->rest_at < deadline) deadline = source->rest_at;
   if (!may_be_silent(source)) return deadline;
   struct silence_facts facts = facts_of(source);
-  uint64_t silence = silence_deadline(&source->silence, &facts, source->node->engine->silence_after);
+  uint64_t silence = silence_deadline(&source->silence, &facts, source_settings(source)->silence);
   return silence < deadline ? silence : deadline;
 }
 

@@ -266,6 +266,8 @@ const char *evp_node_name(struct evp_ctx *); /* [any] */
 bool evp_checking(struct evp_ctx *); /* create() of --check, or of what is wrong elsewhere: no start() will follow */
 uint32_t evp_input_signals(struct evp_ctx *); /* [any] set of evp_signal that the pipeline's edges bring to this node */
 uint64_t evp_timeout(struct evp_ctx *); /* [any] the node's `timeout` key, ns: how long a request may take */
+/* [any] A source's `silence` key: after how many ns it is to say why nothing comes, or EVP_NEVER. */
+uint64_t evp_silence_after(struct evp_ctx *);
 /* [any] The node goes on, but something that it was to keep is lost for good: evpipe's exit status will be 1. Reported and
    counted by the caller. */
 void evp_incomplete(struct evp_ctx *);
@@ -366,7 +368,7 @@ enum {
   EVP_SIGNALS = 6,
   EVP_DROP_REASONS = 16
 }; /* signals that there are, from bit 0 on; reasons that are told apart */
-/* Why nothing comes from a live source that is connected, when that has lasted for ten seconds. */
+/* Why nothing comes from a live source that is connected, when that has lasted for its key `silence` (10 s). */
 enum evp_silence {
   EVP_SILENT_NO_HEADER = 0, /* another reader is attached, or it is no eventlog socket */
   EVP_SILENT_NO_EVENTS = 1, /* a header, but no events: no -l, no flush interval, or an idle program */

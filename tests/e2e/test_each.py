@@ -248,7 +248,7 @@ class Paths(Case):
         self.run.mkdir()
         self.programs.data = b""
         self.programs.begin("one", "two")
-        process = self.each(environment={"EVPIPE_SILENCE_MS": "200"})
+        process = self.each(pipeline=PIPELINE.replace("plugin: socket", "plugin: socket\n        silence: 200ms"))
         for name in ("one", "two"):
             self.wait_served(process.err, lambda name=name: f"warning apps[{self.programs.path(name)}]" in process.err() and "no eventlog header came" in process.err())
         self.stop(process)

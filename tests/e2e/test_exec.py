@@ -255,7 +255,7 @@ class Status(ExecCase):
                 self.assertRegex(err, f"warning app .*{ended}.*{hint}")
 
     def test_no_eventlog_yet(self):
-        process = self.begin(self.fake("wait=/nonexistent"), environment={"EVPIPE_SILENCE_MS": "100"})
+        process = self.begin(self.fake("wait=/nonexistent"), "silence: 100ms")
         self.wait_err(process, "warning app .*has written no eventlog yet")
         self.assertEqual(process.stop(), 143, process.err())
         self.assertEqual(process.err().count("no eventlog"), 1)

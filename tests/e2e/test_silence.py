@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """It says why nothing comes (DESIGN 8): each case once, as a warning, with the flag to add, and not when something does come.
 
-EVPIPE_SILENCE_MS shortens the ten seconds.
+`silence` shortens the ten seconds.
 """
 import socket
 
@@ -9,10 +9,9 @@ import harness
 import eventlog
 import eventlog_writer as writer
 
-SHORT = {"EVPIPE_SILENCE_MS": "300"}
 HEAP = """
     sources:
-      app: {plugin: socket, unix: "%s"}
+      app: {plugin: socket, unix: "%s", silence: 300ms}
     filters:
       heap: {plugin: heap, from: app}
     sinks:
@@ -20,14 +19,14 @@ HEAP = """
 """
 EVENTS = """
     sources:
-      app: {plugin: socket, unix: "%s"}
+      app: {plugin: socket, unix: "%s", silence: 300ms}
     sinks:
       out: {plugin: print, from: app, format: json, path: /dev/null}
 """
 WATCHED = """
     control: {unix: "%s"}
     sources:
-      app: {plugin: socket, unix: "%s"}
+      app: {plugin: socket, unix: "%s", silence: 300ms}
       evpipe: {plugin: internal, interval: 50ms}
     filters:
       heap: {plugin: heap, from: app}
@@ -39,8 +38,8 @@ NO_HEADER, NO_EVENTS, NO_CENSUS = r"warn.*no eventlog header", r"warn.*header.*n
 
 
 class Silence(harness.Case):
-    def run_with(self, server, pipeline=HEAP, environment=SHORT):
-        return self.evpipe(pipeline % server.path, environment=environment)
+    def run_with(self, server, pipeline=HEAP):
+        return self.evpipe(pipeline % server.path)
 
     def check_only(self, process, pattern):
         """It was said once, and no other reason was given."""
@@ -86,7 +85,7 @@ class Silence(harness.Case):
         for pipeline, name in ((HEAP, "heap"), (EVENTS, "events")):
             log = self.folder / (name + ".eventlog")
             log.write_bytes(made.data(end=False))
-            process = self.evpipe(pipeline % self.replay(log, "--end", "hold", name=name).path, environment=SHORT, name=name + "-evpipe")
+            process = self.evpipe(pipeline % self.replay(log, "--end", "hold", name=name).path, name=name + "-evpipe")
             self.wait_err(process, NO_EVENTS)
             self.assertIn("-l ", process.err())
             self.check_only(process, NO_EVENTS)
@@ -104,7 +103,7 @@ class Silence(harness.Case):
         socket_path = self.folder / "control"
         pipeline = WATCHED % (socket_path, self.folder / "replay.sock")
         server = self.replay(self.without_census(), "--end", "hold")
-        process = self.evpipe(pipeline, environment=SHORT)
+        process = self.evpipe(pipeline)
         self.wait_err(process, NO_CENSUS)
         found = harness.wait_for("the state among the metrics", lambda: self.states(process) and self.states(process)[-1] == [0, 0, 1] and self.states(process))
         self.assertIn([0, 0, 0], found)
@@ -132,10 +131,15 @@ class Silence(harness.Case):
         self.wait_until_silent_for_long(process)
         self.check_only(process, None)
 
+    def test_nothing_is_said_where_that_is_wanted(self):
+        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"), HEAP.replace("300ms", "never"))
+        self.wait_until_silent_for_long(process)
+        self.check_only(process, None)
+
     def test_nothing_is_said_too_early(self):
-        """Without the shortening it takes ten seconds."""
+        """Without the key it takes ten seconds."""
         begin = harness.time.monotonic()
-        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"), environment={"EVPIPE_SILENCE_MS": ""})
+        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"), pipeline=HEAP.replace(", silence: 300ms", ""))
         self.wait_err(process, NO_EVENTS, 30)
         self.assertGreater(harness.time.monotonic() - begin, 9.5)
         self.assertRegex(process.err(), r"1\d s")
@@ -146,7 +150,7 @@ class Silence(harness.Case):
         empty = self.folder / "clock"
         empty.write_bytes(b"")
         server = self.replay(empty, "--raw", "--end", "hold", name="clock-replay")
-        clock = self.evpipe(HEAP % server.path, name="clock-evpipe", environment={"EVPIPE_SILENCE_MS": "900"})
+        clock = self.evpipe(HEAP.replace("300ms", "900ms") % server.path, name="clock-evpipe")
         self.wait_err(clock, NO_HEADER)
 
     def without_census(self):

@@ -127,6 +127,7 @@ struct pipeline_node made_node(enum evp_kind kind, const char *name, const struc
   struct pipeline_node made = {.kind = kind, .name = name, .plugin = plugin, .place = "test.yaml:1", .sound = true};
   made.source.labels = (struct evp_map){labels, 1};
   made.source.reconnect.initial = made.source.reconnect.max = 1000000;
+  made.source.silence = EVP_NEVER;
   made.source.hold.max_size = 1 << 24;
   made.source.hold.max_delay = 100000000;
   made.sink.queue.max_size = 1 << 20;

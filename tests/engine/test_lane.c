@@ -49,7 +49,7 @@ static void set_up(void)
   harness.engine.sources_come = true;
   harness.engine.nodes = &harness.node;
   harness.engine.n_nodes = 1;
-  harness.engine.silence_after = NS_PER_S * 3600;
+  harness.config.source.silence = EVP_NEVER;
   ready_fd = eventfd(0, EFD_NONBLOCK);
   ck_assert(lane_init(&lane, &harness.engine));
   ck_assert(lane_start(&lane));

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 /* After so long without an eventlog it is said once what may be missing. */
-enum { PATIENCE_MS = 10000 };
 
 enum stdin_choice { STDIN_EMPTY, STDIN_INHERIT };
 static const char *const stdin_choices[] = {"empty", "inherit", NULL};
@@ -90,13 +89,6 @@ static bool say_why_not_started(const struct exec_source *source, const struct p
   return false;
 }
 
-static unsigned long patience(void)
-{
-  const char *text = getenv("EVPIPE_SILENCE_MS"); /* as of the engine: for tests, which have no ten seconds */
-  unsigned long ms = text ? strtoul(text, NULL, 10) : 0;
-  return ms ? ms : PATIENCE_MS;
-}
-
 static bool watch(const struct exec_source *source, int fd)
 {
   struct epoll_event event = {.events = EPOLLIN};
@@ -105,8 +97,9 @@ static bool watch(const struct exec_source *source, int fd)
 
 static bool watch_all(struct exec_source *source)
 {
-  unsigned long ms = patience();
-  const struct itimerspec times = {.it_value = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000}};
+  const uint64_t second = 1000000000, silence = evp_silence_after(source->ctx);
+  struct itimerspec times = {.it_value = {0}}; /* never */
+  if (silence != EVP_NEVER) times.it_value = (struct timespec){(time_t)(silence / second), (long)(silence % second)};
   source->epoll = epoll_create1(EPOLL_CLOEXEC);
   source->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   return source->epoll >= 0 && source->timer >= 0 && !timerfd_settime(source->timer, 0, &times, NULL) &&

@@ -9,12 +9,12 @@
 
 struct command_sender {
   bool waits; /* until the source's fd is writable */
-  uint64_t at; /* monotonic: nothing is sent before */
+  uint64_t at, pause; /* monotonic: nothing is sent before; how long that was from the last look on */
 };
 
-/* Sends a command if one waits and may be sent now. `queue`: NULL, there is no stream to send to. False: the stream is
-   over. */
-bool command_send(struct command_sender *, struct command_queue *queue, struct evp_ctx *);
+/* Sends a command if one waits and may be sent now: a while after the last one, and when the program has read that.
+   `queue`: NULL, there is no stream to send to. `fd`: the source's, -1 without. False: the stream is over. */
+bool command_send(struct command_sender *, struct command_queue *queue, int fd, struct evp_ctx *);
 uint64_t command_deadline(const struct command_sender *, const struct command_queue *); /* monotonic */
 
 #endif

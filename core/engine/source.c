@@ -192,7 +192,7 @@ static struct command_queue *commands_of(const struct source *source)
 
 static void turn_open(struct source *source, bool readable)
 {
-  if (!command_send(&source->sender, commands_of(source), source->ctx)) end_input(source, true);
+  if (!command_send(&source->sender, commands_of(source), source->fd, source->ctx)) end_input(source, true);
   source->blocked = source->intake.flow && !flow_ready(source->intake.flow);
   if (source->blocked) return;
   if (source->intake.due && !source->stopping) {

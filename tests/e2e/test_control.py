@@ -141,7 +141,7 @@ class Commands(Control):
         self.assertEqual(process.stop(), 0, process.err())
 
     def test_a_program_that_does_not_read(self):
-        """The kernel's buffer takes some, 64 wait, the rest is refused; evpipe reads on, and costs nothing."""
+        """The kernel's buffer takes one, 64 wait, the rest is refused; evpipe reads on, and costs nothing."""
         process = self.begin(self.replay(harness.OWN_LOG, "--end", "hold"))
         full_since = None
 

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct harness harness;
 static struct evp_ctx ctx;
@@ -157,7 +159,7 @@ static enum evp_status fake_send(void *self, const uint8_t *command, size_t size
 static bool send_next(struct command_sender *sender, struct command_queue *queue)
 {
   sender->at = 0; /* its pause is over */
-  return command_send(sender, queue, &ctx);
+  return command_send(sender, queue, -1, &ctx);
 }
 
 START_TEST(what_send_answers)
@@ -167,7 +169,7 @@ START_TEST(what_send_answers)
   struct command_queue *queue = new_queue();
   harness.plugin.send = fake_send;
   calls = 0;
-  ck_assert(command_send(&sender, NULL, &ctx));
+  ck_assert(command_send(&sender, NULL, -1, &ctx));
   ck_assert(command_deadline(&sender, queue) == UINT64_MAX);
   for (uint8_t i = 1; i <= 4; i++) {
     command_write(&command, "x", i);
@@ -178,7 +180,7 @@ START_TEST(what_send_answers)
   ck_assert(command_deadline(&sender, queue) == UINT64_MAX); /* until the fd is writable */
   ck_assert(send_next(&sender, queue) && !sender.waits);
   ck_assert(sender.at > time_monotonic() && command_deadline(&sender, queue) == sender.at);
-  ck_assert(command_send(&sender, queue, &ctx)); /* too early for the next: each comes alone */
+  ck_assert(command_send(&sender, queue, -1, &ctx)); /* too early for the next: each comes alone */
   ck_assert_uint_eq(calls, 2);
   ck_assert(send_next(&sender, queue)); /* refused: left out */
   ck_assert(!send_next(&sender, queue)); /* the stream is over */
@@ -187,6 +189,48 @@ START_TEST(what_send_answers)
   ck_assert(command_queue_is_empty(queue));
   ck_assert_uint_eq(statistics_get(&harness.node.statistics.errors), 2);
   command_queue_free(queue);
+}
+END_TEST
+
+static int program_socket; /* ours */
+
+static enum evp_status send_to_program(void *self, const uint8_t *command, size_t size)
+{
+  (void)self;
+  calls++;
+  return send(program_socket, command, size, 0) == (ssize_t)size ? EVP_OK : EVP_ERROR;
+}
+
+/* A program that reads late, as it does while it collects: it must not find two at once. */
+START_TEST(the_next_is_sent_when_the_last_was_read)
+{
+  int ends[2];
+  char read_part[256];
+  struct command command;
+  struct command_sender sender = {0};
+  struct command_queue *queue = new_queue();
+  ck_assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends));
+  program_socket = ends[0];
+  harness.plugin.send = send_to_program;
+  calls = 0;
+  command_write(&command, "x", 1);
+  for (int i = 0; i < 2; i++) command_queue_push(queue, &command);
+  for (int i = 0; i < 20; i++) {
+    uint64_t before = time_monotonic();
+    sender.at = 0;
+    ck_assert(command_send(&sender, queue, ends[0], &ctx));
+    ck_assert(sender.at > before && sender.at <= time_monotonic() + NS_PER_S);
+  }
+  ck_assert_uint_eq(calls, 1);
+  ck_assert_uint_eq(sender.pause, NS_PER_S); /* a program that never reads costs next to nothing */
+  ck_assert_int_eq(recv(ends[1], read_part, sizeof read_part, 0), command.size);
+  sender.at = 0;
+  ck_assert(command_send(&sender, queue, ends[0], &ctx));
+  ck_assert_uint_eq(calls, 2);
+  ck_assert_int_eq(recv(ends[1], read_part, sizeof read_part, 0), command.size);
+  command_queue_free(queue);
+  close(ends[0]);
+  close(ends[1]);
 }
 END_TEST
 
@@ -222,7 +266,7 @@ int main(void)
 {
   const TTest *const tests[] = {the_coding, the_built_in_ones, the_lengths_of_names, a_queue_is_in_order_and_bounded,
     a_stream_that_is_over_takes_none, every_stream_of_a_node_is_told, what_send_answers,
-    any_thread_may_push_while_the_stream_ends};
+    the_next_is_sent_when_the_last_was_read, any_thread_may_push_while_the_stream_ends};
   TCase *all = tcase_create("command");
   tcase_add_checked_fixture(all, setup, teardown);
   for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tcase_add_test(all, tests[i]);

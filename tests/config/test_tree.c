@@ -207,7 +207,6 @@ int main(void)
 {
   TCase *tests = tcase_create("tree");
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, kinds);
   tcase_add_test(tests, places);
   tcase_add_test(tests, nothing_is_a_null);

@@ -571,7 +571,6 @@ int main(void)
 {
   TCase *tests = tcase_create("durable");
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, what_is_left_is_delivered_by_the_next_life);
   tcase_add_test(tests, the_oldest_is_known_over_a_restart);
   tcase_add_test(tests, progress_is_kept);

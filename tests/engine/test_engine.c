@@ -534,7 +534,6 @@ int main(void)
 {
   TCase *tests = tcase_create("engine");
   tcase_add_checked_fixture(tests, set_up, NULL);
-  tcase_set_timeout(tests, 60);
   tcase_add_loop_test(tests, everything_arrives_however_it_is_cut, 0, 4);
   tcase_add_test(tests, a_failed_sink_costs_the_others_nothing);
   tcase_add_test(tests, a_sink_may_end_quietly);

@@ -279,7 +279,6 @@ int main(void)
 {
   TCase *tests = tcase_create("outbox");
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 30);
   tcase_add_test(tests, in_order_after_retries);
   tcase_add_test(tests, a_part_that_is_delivered_is_not_sent_again);
   tcase_add_test(tests, what_is_given_up_is_only_the_rest);

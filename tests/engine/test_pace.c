@@ -93,7 +93,6 @@ int main(void)
 {
   TCase *tests = tcase_create("pace");
   tcase_add_checked_fixture(tests, set_up, NULL);
-  tcase_set_timeout(tests, 30);
   tcase_add_loop_test(tests, nothing_comes_before_it_is_due, 0, 2);
   tcase_add_test(tests, when_stopped_bytes_and_events_end_at_one_place);
   return check_main("pace", tests);

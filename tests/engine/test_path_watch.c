@@ -190,7 +190,6 @@ int main(void)
 {
   TCase *tests = tcase_create("path_watch");
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, files_come_and_go);
   tcase_add_test(tests, directories_come_and_go);
   tcase_add_test(tests, a_name_without_wildcards);

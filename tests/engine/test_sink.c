@@ -204,7 +204,6 @@ int main(void)
 {
   TCase *tests = tcase_create("sink");
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 30);
   tcase_add_test(tests, all_is_delivered);
   tcase_add_test(tests, who_waits_for_room_is_not_busy);
   tcase_add_test(tests, what_a_failed_encode_leaves_over_is_counted);

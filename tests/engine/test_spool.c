@@ -627,7 +627,6 @@ int main(void)
 {
   TCase *tests = tcase_create("spool");
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, in_order_and_empty_at_the_end);
   tcase_add_test(tests, a_message_without_bytes);
   tcase_add_test(tests, only_its_owner_may_read_it);

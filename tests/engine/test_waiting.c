@@ -238,7 +238,6 @@ int main(void)
 {
   TCase *tests = tcase_create("waiting");
   tcase_add_checked_fixture(tests, set_up, NULL);
-  tcase_set_timeout(tests, 30);
   tcase_add_test(tests, a_source_that_is_blocked_does_nothing);
   tcase_add_test(tests, a_number_that_is_used_again_is_another_connection);
   tcase_add_test(tests, a_sink_that_takes_nothing_leaves_with_the_second_signal);

@@ -524,7 +524,6 @@ END_TEST
 int main(void)
 {
   TCase *tests = tcase_create("damage");
-  tcase_set_timeout(tests, 100);
   tcase_add_test(tests, test_undeclared_type_costs_the_rest_of_its_block);
   tcase_add_test(tests, test_length_modulo);
   tcase_add_test(tests, test_zeros);

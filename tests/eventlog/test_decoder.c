@@ -474,7 +474,6 @@ END_TEST
 int main(void)
 {
   TCase *tests = tcase_create("decoder");
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, test_worked_example);
   tcase_add_test(tests, test_ghc_6_12);
   tcase_add_test(tests, test_dialects);

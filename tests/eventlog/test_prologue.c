@@ -253,7 +253,6 @@ END_TEST
 int main(void)
 {
   TCase *tests = tcase_create("prologue");
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, test_is_a_log);
   tcase_add_test(tests, test_read_bounds);
   tcase_add_test(tests, test_secrets);

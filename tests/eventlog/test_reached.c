@@ -95,7 +95,6 @@ END_TEST
 int main(void)
 {
   TCase *tests = tcase_create("reached");
-  tcase_set_timeout(tests, 60);
   tcase_add_loop_test(tests, a_sound_log_is_followed_to_its_end, 0, 2);
   tcase_add_loop_test(tests, one_damaged_time, 0, 2);
   tcase_add_test(tests, an_idle_program_is_believed_when_it_says_so_twice);

@@ -304,7 +304,6 @@ END_TEST
 int main(void)
 {
   TCase *cases = tcase_create("secrets");
-  tcase_set_timeout(cases, 100);
   tcase_add_test(cases, test_plain);
   tcase_add_test(cases, test_blocks);
   tcase_add_test(cases, test_behind_info_tables);

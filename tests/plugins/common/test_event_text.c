@@ -254,6 +254,5 @@ int main(void)
   tcase_add_test(tests, test_forms);
   tcase_add_test(tests, test_any_payload);
   tcase_add_test(tests, test_no_memory_is_told);
-  tcase_set_timeout(tests, 120);
   return check_main("event_text", tests);
 }

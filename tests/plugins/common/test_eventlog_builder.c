@@ -298,7 +298,6 @@ END_TEST
 int main(void)
 {
   TCase *tests = tcase_create("eventlog_builder");
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, test_real_logs);
   tcase_add_test(tests, test_bytes);
   tcase_add_test(tests, test_header);

@@ -683,7 +683,6 @@ int main(void)
 {
   TCase *tests = tcase_create("programs");
   tcase_add_checked_fixture(tests, setup, teardown);
-  tcase_set_timeout(tests, 120);
   tcase_add_test(tests, a_reconnect_is_another_run_of_the_same_program);
   tcase_add_test(tests, a_recording_that_is_played_again_begins_anew);
   tcase_add_test(tests, a_clock_that_was_set_back_begins_anew);

@@ -393,7 +393,6 @@ int main(void)
 {
   TCase *tests = tcase_create("tables");
   tcase_add_checked_fixture(tests, setup, NULL);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, rows_lie_in_order_of_time);
   tcase_add_test(tests, a_column_loses_its_oldest_and_its_memory);
   tcase_add_loop_test(tests, a_column_that_was_nearly_emptied_grows_again, 0, 5);

@@ -30,7 +30,6 @@ static inline TCase *heap_tests(const TTest *const *all, size_t n)
 {
   TCase *tests = tcase_create("filter");
   tcase_add_checked_fixture(tests, NULL, teardown);
-  tcase_set_timeout(tests, 60);
   for (size_t i = 0; i < n; i++) tcase_add_test(tests, all[i]);
   return tests;
 }

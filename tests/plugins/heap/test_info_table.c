@@ -235,7 +235,6 @@ int main(void)
 {
   TCase *tests = tcase_create("map");
   tcase_add_checked_fixture(tests, setup, teardown);
-  tcase_set_timeout(tests, 120);
   const TTest *const all[] = {finds_what_was_defined, same_again_changes_nothing,
     million_entries_take_less_than_120_bytes_each, bound_is_kept_to_the_byte, freed_map_can_be_used_again,
     pool_keeps_strings_apart, cost_centres_are_redefined_only_if_they_change, deep_stack_is_cut_with_a_hash};

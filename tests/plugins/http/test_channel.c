@@ -374,7 +374,6 @@ int main(void)
 {
   TCase *tests = tcase_create("channel");
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 120);
   tcase_add_test(tests, a_reader_gets_hello_and_then_events);
   tcase_add_test(tests, all_readers_get_all_events);
   tcase_add_test(tests, who_reads_too_slowly_is_told_lost);

@@ -539,7 +539,6 @@ int main(void)
 {
   TCase *tests = tcase_create("recorder");
   tcase_add_checked_fixture(tests, setup, teardown);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, test_any_two_pieces);
   tcase_add_test(tests, test_cut_anywhere);
   tcase_add_test(tests, test_gaps);

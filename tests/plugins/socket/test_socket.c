@@ -368,7 +368,6 @@ int main(void)
 {
   TCase *tests = tcase_create("socket");
   tcase_add_checked_fixture(tests, setup, teardown);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, a_program_that_is_not_there_yet);
   tcase_add_test(tests, what_is_no_socket_is_a_warning);
   tcase_add_test(tests, a_datagram_socket);

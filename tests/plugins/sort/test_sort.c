@@ -308,6 +308,5 @@ int main(void)
   tcase_add_test(tests, test_window_with_a_file);
   tcase_add_test(tests, test_a_file_that_can_not_be);
   tcase_add_test(tests, test_no_memory);
-  tcase_set_timeout(tests, 200);
   return check_main("sort", tests);
 }

@@ -8,7 +8,6 @@ import email.utils
 import shutil
 import signal
 import subprocess
-import time
 
 import harness
 from http_backend import Answer, HttpBackend, split_lines
@@ -150,9 +149,16 @@ class Answers(InfluxdbCase):
         self.assertGreaterEqual(self.delay(backend), 0.9)
 
     def test_503_says_when_by_date(self):
+        backend = self.backend(lambda _: self.not_before() if len(backend.requests) == 1 else None)
+        self.run_against(backend)
+        self.check_all_once(backend)
+        self.assertGreaterEqual(self.delay(backend), 1)
+
+    @staticmethod
+    def not_before():
+        """The date has whole seconds: it is more than two from now."""
         then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
-        backend, _ = self.passing(Answer(503, headers={"Retry-After": email.utils.format_datetime(then, usegmt=True)}), said="HTTP 503")
-        self.assertGreaterEqual(self.delay(backend), 0.5)
+        return Answer(503, headers={"Retry-After": email.utils.format_datetime(then, usegmt=True)})
 
     def delay(self, backend):
         return backend.requests[1].time - backend.requests[0].time
@@ -248,10 +254,8 @@ class NobodyThere(InfluxdbCase):
 
     def test_a_hanging_server_does_not_hold_up_the_end(self):
         backend = self.backend([Answer("hang")] * 100)
-        begin = time.monotonic()
-        status, _, err = self.run_evpipe(self.pipeline(backend.url, shutdown="500ms", timeout="60s"))
-        self.assertEqual(status, 1, err)
-        self.assertLess(time.monotonic() - begin, 10 * harness.PATIENCE)
+        process = self.evpipe(self.pipeline(backend.url, shutdown="500ms", timeout="1h"))
+        self.assertEqual(process.wait(), 1, process.err())
 
 
 class Tls(InfluxdbCase):

@@ -50,7 +50,7 @@ class Round:
 
 
 PIPELINE = """
-    shutdown_timeout: 4s
+    shutdown_timeout: %s
     sources:
       log: {plugin: %s}
       evpipe: {plugin: internal, interval: %s, labels: {site: here}}
@@ -64,8 +64,8 @@ FILE = f'file, path: "{harness.OWN_LOG}"'
 
 
 class Internal(harness.Case):
-    def run_file(self, interval="1h", path="/dev/null", status=0):
-        ended, out, err = self.run_evpipe(PIPELINE % (FILE, interval, path))
+    def run_file(self, path="/dev/null", status=0, shutdown="1h"):
+        ended, out, err = self.run_evpipe(PIPELINE % (shutdown, FILE, "1h", path))
         self.assertEqual(ended, status, err)
         return [Round(items) for items in rounds(out)], harness.json_lines(out)
 
@@ -122,7 +122,7 @@ class Internal(harness.Case):
         os.mkfifo(fifo)
         reader = os.open(fifo, os.O_RDWR)  # never reads
         self.addCleanup(os.close, reader)
-        found, _ = self.run_file(path=fifo, status=1)
+        found, _ = self.run_file(path=fifo, status=1, shutdown="4s")
         last = found[-1]
         self.assertGreater(last.sum("evpipe_node_lag_seconds", node="out"), 1)
         self.assertGreater(last.sum("evpipe_node_queue_bytes", node="out"), 0)
@@ -154,7 +154,7 @@ class Internal(harness.Case):
     def test_goes_on_while_it_runs(self):
         """Connections come and go; counters only grow; times are now."""
         server = self.replay(harness.OWN_LOG, "--now", "--end", "hold")
-        process = self.evpipe(PIPELINE % (f'socket, unix: "{server.path}"', "20ms", "/dev/null"))
+        process = self.evpipe(PIPELINE % ("1h", f'socket, unix: "{server.path}"', "20ms", "/dev/null"))
 
         def newest():
             complete = process.out()[:process.out().rfind(b"\n") + 1]
@@ -190,13 +190,13 @@ class Internal(harness.Case):
         data = bytearray(harness.OWN_LOG.read_bytes())
         log = self.folder / "damaged.eventlog"
         log.write_bytes(b"stray" + bytes(data[:300_000]))
-        status, out, err = self.run_evpipe(PIPELINE % (f'file, path: "{log}"', "1h", "/dev/null"))
+        status, out, err = self.run_evpipe(PIPELINE % ("1h", f'file, path: "{log}"', "1h", "/dev/null"))
         self.assertEqual(status, 3, err)
         self.assertGreaterEqual(Round(rounds(out)[-1]).sum("evpipe_skipped_bytes_total"), 5)
 
     def test_intervals_that_are_refused(self):
         for interval in ("0s", "1ms", "never", "2d"):
-            status, _, err = self.run_evpipe(PIPELINE % (FILE, interval, "-"), "--check")
+            status, _, err = self.run_evpipe(PIPELINE % ("1h", FILE, interval, "-"), "--check")
             self.assertEqual(status, 2, err)
             self.assertIn("'interval': must be at least 10ms and at most 1d", err)
 

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 import unittest.mock
 
 import harness
@@ -76,7 +77,7 @@ class Program:
 
     def write(self, data):
         if not self.client:
-            self.listener.settimeout(15 * harness.PATIENCE)
+            self.listener.settimeout(60 * harness.PATIENCE)
             self.client, _ = self.listener.accept()
         self.client.sendall(data)
 
@@ -116,8 +117,8 @@ class Subscriber:
         self.size += sum(message.items for message in new if not message.flags & SNAPSHOT)
         return self.size
 
-    def wait(self, what, condition, seconds=15):
-        return harness.wait_for(lambda: f"{what}; it got {len(self.messages())} messages", lambda: condition(self.messages()), seconds)
+    def wait(self, what, condition):
+        return harness.wait_for(lambda: f"{what}; it got {len(self.messages())} messages", lambda: condition(self.messages()))
 
     def wait_end(self, signals=("bytes",), n=1):
         self.wait(f"the end of {signals}", lambda messages: all(
@@ -273,7 +274,7 @@ class Recording(ZmqCase):
         for log in logs:
             self.program.write(log)
             self.program.end()
-        subscriber.wait_end(n=2)
+        subscriber.wait_end(("bytes/app/app",), n=2)  # the other's may come at any time, or have come before
         self.finish(evpipe)
         found = subscriber.logs()
         self.assertEqual([bytes(log.data) for (topic, _), log in found.items() if topic == "bytes/app/app/"], logs)
@@ -373,7 +374,7 @@ class Late(ZmqCase):
 
     def test_many_subscriptions_make_few_snapshots(self):
         data = harness.OWN_LOG.read_bytes()
-        evpipe = self.begin()
+        evpipe, begin = self.begin(), time.monotonic()
         subscriber = self.subscribe(evpipe, "bytes/")
         self.program.write(data[:300_000])
         subscriber.wait("bytes", lambda messages: messages)
@@ -384,7 +385,7 @@ class Late(ZmqCase):
         subscriber.wait_end()
         self.finish(evpipe)
         firsts = [message for message in subscriber.messages() if message.flags & SNAPSHOT and message.offset == 0]
-        self.assertLessEqual(len(firsts), 2)
+        self.assertLessEqual(len(firsts), 2 + time.monotonic() - begin)  # at most one a second
 
 
 class Losing(ZmqCase):
@@ -427,20 +428,15 @@ class Losing(ZmqCase):
         evpipe = self.begin(more="linger: 1h", text="shutdown_timeout: 1h\n" + PIPELINE)
         stopped = self.subscribe(evpipe, "bytes/", name="stopped", options=("--rcvhwm", "1"))
         stopped.process.send(signal.SIGSTOP)
-        threads = self.threads(evpipe)
         self.program.write(data)
         self.program.end()
         self.wait_err(evpipe, "stream ended")
         evpipe.send(signal.SIGTERM)
-        self.wait_err(evpipe, "stopping")
-        # The lane's thread and the sink's are over: all is with libzmq, and what the next signal ends is the lingering.
-        harness.wait_for("all to be handed to libzmq", lambda: self.threads(evpipe) <= threads - 2)
+        # The socket's file goes when all threads are joined, just before the lingering: that is what the next signal ends.
+        harness.wait_for("evpipe to linger", lambda: not (self.folder / "fan.ipc").exists())
         self.finish(evpipe)
         lost = int(re.search(r"dropped (\d+) items: linger", evpipe.err())[1])
         self.assertRegex(evpipe.err(), rf"delivered {len(data) - lost}\b")
-
-    def threads(self, process):
-        return len(os.listdir(f"/proc/{process.pid}/task"))
 
     def feed(self, subscriber, data, begin, end):
         """At the pace of a subscriber that is well, as it needs not have room for all."""
@@ -578,11 +574,20 @@ class Connecting(ZmqCase):
                 if pulls:
                     puller = self.start([SYSTEM_PYTHON, "-c", STUCK, self.address], "puller")
                     self.wait_err(puller, "connected")
-                self.wait_err(evpipe, "log .*: connected")
+                harness.wait_for("more to be read than one batch", lambda: self.place(evpipe, log) > 512 << 10)
                 self.assertEqual(evpipe.stop(), 1, evpipe.err())
                 line = re.search(r"fan \(.*done: (.*)", evpipe.err())[1]
                 counts = {word: int(n) for word, n in re.findall(r"(in|delivered|dropped) (\d+)", line)}
                 self.assertEqual(counts["in"], counts.get("delivered", 0) + counts["dropped"], evpipe.err())
+
+    def place(self, process, path):
+        """How far the process has read the file."""
+        folder = pathlib.Path("/proc", str(process.pid))
+        for number in os.listdir(folder / "fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(folder / "fd" / number) == str(path):
+                    return int((folder / "fdinfo" / number).read_text().split()[1])
+        return 0
 
 
 class Curve(ZmqCase):

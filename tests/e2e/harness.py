@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -44,8 +45,8 @@ class Failed(AssertionError):
     pass
 
 
-def wait_for(what, condition, seconds=15):
-    """Polls until the condition holds and returns what it returned; fails, saying what, after the deadline."""
+def wait_for(what, condition, seconds=60):
+    """Polls until the condition holds and returns what it returned; fails, saying what, after the deadline, which is far: a busy machine is no fault."""
     deadline = time.monotonic() + seconds * PATIENCE
     pause = 0.005
     while True:
@@ -58,10 +59,24 @@ def wait_for(what, condition, seconds=15):
         pause = min(pause * 1.5, 0.1)
 
 
+_ports = []  # held until this process ends
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, for this process alone as long as it runs. Not one of those that the kernel gives to connections:
+    whatever connects to anything, also in the tests beside this one, might be given it before it is listened on, or between two lives of a server."""
+    for port in random.sample(range(12000, 32000), 1000):
+        ours = socket.socket(socket.AF_UNIX)
+        try:
+            ours.bind(f"\0evpipe-test-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            ours.close()
+            continue
+        _ports.append(ours)
+        return port
+    raise Failed("no free port")
 
 
 # ------------------------------------------------------------------------------------------------------------ programs
@@ -96,14 +111,14 @@ class Process:
         if self.running():
             self.popen.send_signal(number)
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=60):
         """Its exit status; negative for a signal, as in subprocess."""
         try:
             return self.popen.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} did not end within {seconds * PATIENCE:.0f} s; stderr:\n{self.err()}") from None
 
-    def stop(self, number=signal.SIGTERM, seconds=20):
+    def stop(self, number=signal.SIGTERM, seconds=60):
         self.send(number)
         return self.wait(seconds)
 
@@ -169,12 +184,12 @@ class Case(unittest.TestCase):
         wait_for(lambda: f"{server.name} to listen: {server.err()}", lambda: "listening" in server.err() or not server.running())
         self.assertIn("listening", server.err())
 
-    def wait_err(self, process, pattern, seconds=15):
+    def wait_err(self, process, pattern, seconds=60):
         """Until the program's log holds the pattern; returns the match."""
         return wait_for(lambda: f"{pattern!r} in the log of {process.name}, which is:\n{process.err()}",
                         lambda: re.search(pattern, process.err()), seconds)
 
-    def wait_out(self, process, pattern, seconds=15):
+    def wait_out(self, process, pattern, seconds=60):
         return wait_for(lambda: f"{pattern!r} in the output of {process.name}, which ends with {process.out()[-400:]!r}; stderr {process.err()}",
                         lambda: re.search(pattern, process.out()), seconds)
 

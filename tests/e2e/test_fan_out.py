@@ -136,20 +136,20 @@ class FanOut(harness.Case):
         return -1
 
     def check_current(self, process, *what):
-        """Whoever is not disturbed has within a moment what the program writes now. Prints the longest delay."""
+        """Whoever is not disturbed has what the program writes now, while the others are away. Prints the longest delay."""
         self.assertTrue(process.running(), process.err())
         number, begin = self.program.sent, time.monotonic()
         for newest in what:
-            harness.wait_for(lambda: f"number {number}; newest is {newest()}", lambda: newest() >= number, 5)
+            harness.wait_for(lambda: f"number {number}; newest is {newest()}", lambda: newest() >= number)
         print(f"everybody else had number {number} after {time.monotonic() - begin:.2f} s")
 
     def check_never_stalled(self):
-        """The program was never kept waiting: its writes go on at their pace."""
+        """The program was never kept waiting, as it would be by a pipeline that stands still for as long as the database is away."""
         times = [when for _, when in self.program.blocks]
         begins = {first for first in self.program.begins}
         pauses = [after - before for (before, after, (first, _)) in zip(times, times[1:], self.program.blocks[1:]) if first not in begins]
         print(f"{len(times)} blocks, the longest pause between two was {max(pauses):.2f} s")
-        self.assertLess(max(pauses), 1.5 * harness.PATIENCE)
+        self.assertLess(max(pauses), OUTAGE / 2)
 
     def check_counts(self, process):
         """In = delivered + rejected + dropped + what stays in the spool, of each sink; by the totals that evpipe tells."""
@@ -164,7 +164,7 @@ class FanOut(harness.Case):
     def test_one_after_the_other(self):
         process = self.begin("first")
         self.reader = Reader(self.relay)
-        self.assertTrue(self.reader.connected.wait(15 * harness.PATIENCE))
+        self.assertTrue(self.reader.connected.wait(60 * harness.PATIENCE))
         steady, stopped = self.subscribe(process, "steady"), self.subscribe(process, "stopped")
         self.program = Numbers(self.folder / "app.sock", at_once=20, pause=0.01)
         self.program.running.set()
@@ -174,7 +174,7 @@ class FanOut(harness.Case):
         self.influx.stop()
         stopped.process.send(signal.SIGSTOP)
         end = time.monotonic() + OUTAGE
-        self.wait_err(process, "small .*No space left on device", 30)
+        self.wait_err(process, "small .*No space left on device")
         while time.monotonic() < end:
             self.check_current(process, self.reader.newest, lambda: self.newest_of(steady))
             time.sleep(1)
@@ -190,7 +190,8 @@ class FanOut(harness.Case):
         self.check_first_life(steady)
         second = self.begin("second")
         harness.wait_for(lambda: f"evpipe to come back: {second.err()}", lambda: len(self.program.begins) == 2)
-        time.sleep(0.5)  # some numbers go into the spool behind those of the first life
+        harness.wait_for("some numbers to go into the spool behind those of the first life",
+                         lambda: self.program.sent >= self.program.begins[1] + 1000 and self.program.all_taken())
         self.influx.start()
         self.finish(second, killed)
 
@@ -208,8 +209,8 @@ class FanOut(harness.Case):
     def finish(self, second, killed):
         self.program.running.clear()
         last = self.program.sent - 1
-        harness.wait_for(lambda: f"InfluxDB to have number {last}", lambda: last in self.stored(), 30)
-        self.assertEqual(second.stop(seconds=30), 1, second.err())  # the full disk lost something
+        harness.wait_for(lambda: f"InfluxDB to have number {last}", lambda: last in self.stored())
+        self.assertEqual(second.stop(), 1, second.err())  # the full disk lost something
         self.check_sound(second)
         self.check_counts(second)
         self.check_never_stalled()
@@ -219,8 +220,8 @@ class FanOut(harness.Case):
         print(f"{len(missing)} of {self.program.sent} numbers were read and not sealed when evpipe was killed, or written while none was there")
         for number in missing:
             self.assertLess(number, self.program.begins[1])
-        # What was not sealed is no older than max_delay and what a busy machine adds.
-        self.assertTrue(not missing or self.program.sent_at(killed - 1) - self.program.sent_at(missing[0]) < 0.2 + 1.5 * harness.PATIENCE)
+        # What was not sealed is no older than max_delay and what a busy machine adds: not all of the outage.
+        self.assertTrue(not missing or self.program.sent_at(killed - 1) - self.program.sent_at(missing[0]) < OUTAGE / 2)
         recordings = [messages_in(path.read_bytes()) for path in sorted(self.folder.glob("archive-*.eventlog"))]
         self.assertEqual(recordings[-1], list(range(self.program.begins[1], self.program.sent)))
 

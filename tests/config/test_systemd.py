@@ -133,7 +133,7 @@ class Notify(harness.Case):
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)
         manager.bind(address)
-        manager.settimeout(20 * harness.PATIENCE)
+        manager.settimeout(60 * harness.PATIENCE)
         return manager
 
     def run_one(self, address, shown):
@@ -144,7 +144,7 @@ class Notify(harness.Case):
         self.assertTrue((self.folder / "out").exists(), "sinks have started by then")
         manager.settimeout(0.2)
         self.assertRaises(TimeoutError, manager.recv, 100)
-        manager.settimeout(20 * harness.PATIENCE)
+        manager.settimeout(60 * harness.PATIENCE)
         self.assertTrue(evpipe.running())
         evpipe.send(signal.SIGTERM)
         self.assertEqual(manager.recv(100), b"STOPPING=1")

@@ -46,7 +46,7 @@ class PromQL:
 
     def start(self, case, arguments, name):
         self.process = case.start(arguments, name)
-        harness.wait_for(lambda: f"{name} to answer; its log ends with {self.process.err()[-500:]}", self.answers, 30)
+        harness.wait_for(lambda: f"{name} to answer; its log ends with {self.process.err()[-500:]}", self.answers)
 
     def instant(self, query):
         return self.get("/api/v1/query", query=query)["data"]["result"]
@@ -97,7 +97,7 @@ class Prometheus(PromQL):
 
     def wait_up(self):
         """The first scrape comes 4.5 s after the start."""
-        harness.wait_for(lambda: f"a scrape: {self.target()}", lambda: self.target().get("health") == "up", 30)
+        harness.wait_for(lambda: f"a scrape: {self.target()}", lambda: self.target().get("health") == "up")
 
 
 class VictoriaMetrics(PromQL):

@@ -11,7 +11,7 @@ import eventlog
 def connect(where):
     """A path, or (host, port)."""
     client = socket.socket(socket.AF_UNIX if isinstance(where, str) else socket.AF_INET)
-    client.settimeout(30 * harness.PATIENCE)
+    client.settimeout(60 * harness.PATIENCE)
     client.connect(where)
     return client
 
@@ -22,7 +22,7 @@ class Program:
     def __init__(self, path):
         path.unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.settimeout(30 * harness.PATIENCE)
+        self.listener.settimeout(60 * harness.PATIENCE)
         self.listener.bind(str(path))
         self.listener.listen()
         self.client = None
@@ -59,7 +59,7 @@ class Reader:
 
     def whole(self):
         """All there was, once the relay has closed."""
-        self.thread.join(30 * harness.PATIENCE)
+        self.thread.join(60 * harness.PATIENCE)
         if self.thread.is_alive():
             raise harness.Failed(f"the connection is still open after {len(self.got)} bytes")
         self.socket.close()

@@ -355,7 +355,7 @@ class Stopping(ExecCase):
         os.write(master, b"\x03")
         harness.wait_for("evpipe to have its signal", lambda: "from the terminal" in said.read_text())
         self.touch("go")
-        self.assertEqual(process.wait(20 * harness.PATIENCE), 0, said.read_text())
+        self.assertEqual(process.wait(60 * harness.PATIENCE), 0, said.read_text())
         self.assertEqual(self.note("done")["signals"], [signal.SIGINT])
         self.assertEqual(self.events(), self.plain())
 

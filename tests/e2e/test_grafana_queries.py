@@ -188,7 +188,7 @@ class InfluxDB(Filled):
             series, = self.asked(board, "Latest Heap Census", service="oddball", breakdown="closure_type")
             columns = series["columns"]
             return {row[columns.index("band")]: row[columns.index("residency")] for row in series["values"]}
-        harness.wait_for(lambda: f"the newest census to be there: {wanted}, not {got()}", lambda: got() == wanted, 30)
+        harness.wait_for(lambda: f"the newest census to be there: {wanted}, not {got()}", lambda: got() == wanted)
 
     def check_bands_add_up(self, board):
         """Stacked, the bands reach the sum of the census, in every interval."""
@@ -261,7 +261,7 @@ class Prometheus(Filled):
 
         def got():
             return {series["metric"]["band"]: int(float(series["value"][1])) for series in self.server.instant(text)}
-        harness.wait_for(lambda: f"the newest census to be scraped: {wanted}, not {got()}", lambda: got() == wanted, 30)
+        harness.wait_for(lambda: f"the newest census to be scraped: {wanted}, not {got()}", lambda: got() == wanted)
 
 
 class VictoriaMetrics(Prometheus):

@@ -91,7 +91,7 @@ class Output(harness.Case):
         self.assertTrue(process.stdout.readline().startswith(b"{"))
         process.stdout.close()
         err = process.stderr.read().decode()
-        self.assertEqual(process.wait(30 * harness.PATIENCE), 0, err)
+        self.assertEqual(process.wait(60 * harness.PATIENCE), 0, err)
         process.stderr.close()
         self.assertNotRegex(err, "warning|error")
 
@@ -151,7 +151,7 @@ class Terminal(harness.Case):
         reader.start()
         harness.wait_for(lambda: b"".join(sent), lambda: b"".join(sent).count(b"\x1b[?25h") >= stop_after)
         process.terminate()
-        status = process.wait(30 * harness.PATIENCE)
+        status = process.wait(60 * harness.PATIENCE)
         reader.join()
         os.close(ours)
         text = b"".join(sent).decode()

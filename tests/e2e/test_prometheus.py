@@ -145,7 +145,7 @@ class RealLogs(PrometheusCase):
 
     def test_lint_and_both_formats(self):
         names, process = self.start_all()
-        harness.wait_for("a heap of each", lambda: len({dict(labels)["service"] for (name, labels) in self.values() if name.startswith("ghc_")}) >= len(names) - 1, 40)
+        harness.wait_for("a heap of each", lambda: len({dict(labels)["service"] for (name, labels) in self.values() if name.startswith("ghc_")}) >= len(names) - 1)
         harness.wait_for("histograms", lambda: any(name == "ghc_gc_pause_seconds_bucket" for name, _ in self.values()))
         kind, text = self.scrape()
         self.assertEqual(kind, TEXT)
@@ -195,7 +195,7 @@ class RealLogs(PrometheusCase):
                 def shown():
                     return {key: float(value) for key, value in self.values().items() if not re.search("_(bucket|sum|count)$", key[0]) and key[0] != "ghc_program_info"}
                 self.assertGreater(len(wanted), 10)
-                harness.wait_for(lambda: f"the values of print: {set(shown().items()) ^ set(wanted.items())}", lambda: shown() == wanted, 30)
+                harness.wait_for(lambda: f"the values of print: {set(shown().items()) ^ set(wanted.items())}", lambda: shown() == wanted)
                 self.end(process)
 
 
@@ -203,7 +203,7 @@ class Series(PrometheusCase):
     PIPELINE = """
     sources:
       app: {plugin: socket, unix: {{path}}, reconnect: {initial: 20ms, max: 20ms}}
-      self: {plugin: internal}
+      self: {plugin: internal, interval: 500ms}
     filters:
       heap: {plugin: heap, from: app}
     sinks:
@@ -222,7 +222,7 @@ class Series(PrometheusCase):
 
     def pipeline(self, program, linger="2s", more=""):
         process = self.start_sink(self.PIPELINE, path=program.path, linger=linger, more=more)
-        self.assertTrue(program.taken.wait(10 * harness.PATIENCE))
+        self.assertTrue(program.taken.wait(60 * harness.PATIENCE))
         return process
 
     def test_a_real_prometheus_over_a_reconnect_and_a_restart(self):
@@ -249,7 +249,7 @@ class Series(PrometheusCase):
         prometheus.wait_value('ghc_heap_census_bytes{band="LIST"}', 400)
 
         program.hang_up()  # a reconnect to the same process
-        self.assertTrue(program.taken.wait(20 * harness.PATIENCE))
+        self.assertTrue(program.taken.wait(60 * harness.PATIENCE))
         program.allocate(500)
         prometheus.wait_value(allocated, 1500)
         prometheus.wait_value(f"resets({allocated}[5m])", 0)
@@ -257,7 +257,7 @@ class Series(PrometheusCase):
         prometheus.wait_value('evpipe_source_connects_total{node="app"}', 2)
 
         program.restart()
-        self.assertTrue(program.taken.wait(20 * harness.PATIENCE))
+        self.assertTrue(program.taken.wait(60 * harness.PATIENCE))
         program.allocate(300)
         prometheus.wait_value(allocated, 300)
         prometheus.wait_value(f"resets({allocated}[5m])", 1)
@@ -265,7 +265,7 @@ class Series(PrometheusCase):
 
         program.close()
         ours = '{__name__=~"ghc_.*"}'
-        harness.wait_for(lambda: f"the program to leave: {prometheus.values(ours)}; shown:\n{self.scrape()[1]}", lambda: not prometheus.values(ours), 30)
+        harness.wait_for(lambda: f"the program to leave: {prometheus.values(ours)}; shown:\n{self.scrape()[1]}", lambda: not prometheus.values(ours))
         self.assertEqual(prometheus.target()["health"], "up")
         self.assertEqual(prometheus.values("evpipe_node_dropped_items_total"), {})
         self.end(process)
@@ -284,10 +284,10 @@ class Series(PrometheusCase):
         prometheus = Prometheus(self, [f"127.0.0.1:{self.port}"], more="scrape_interval: 250ms\nscrape_timeout: 250ms")
         prometheus.wait_up()
         counter = 'ghc_gc_total{generation="0"}'
-        harness.wait_for(lambda: f"two new beginnings: {prometheus.values(counter + '[1m]')}", lambda: (prometheus.value(f"resets({counter}[1m])") or 0) >= 2, 30)
+        harness.wait_for(lambda: f"two new beginnings: {prometheus.values(counter + '[1m]')}", lambda: (prometheus.value(f"resets({counter}[1m])") or 0) >= 2)
         self.assertLessEqual(prometheus.value(f"max_over_time({counter}[1m])"), 235)  # those of one round
         self.assertGreater(prometheus.value(f"increase({counter}[1m])"), 235)
-        harness.wait_for("the pauses", lambda: prometheus.value('ghc_gc_pause_seconds_count{generation="0"}') == prometheus.value(counter), 30)
+        harness.wait_for("the pauses", lambda: prometheus.value('ghc_gc_pause_seconds_count{generation="0"}') == prometheus.value(counter))
         self.assertEqual(len(prometheus.values('histogram_quantile(0.9, rate(ghc_gc_pause_seconds_bucket{generation="0"}[1m]))')), 1)
         self.end(process)
 
@@ -339,14 +339,14 @@ class Series(PrometheusCase):
           first: {plugin: socket, unix: {{folder}}/first.sock}
           second: {plugin: socket, unix: {{folder}}/second.sock, reconnect: {initial: 1h, max: 1h}}
           third: {plugin: socket, unix: {{folder}}/third.sock, labels: {service: second}}
-          self: {plugin: internal}
+          self: {plugin: internal, interval: 500ms}
         filters:
           heap: {plugin: heap, from: [first, second, third]}
         sinks:
           page: {plugin: prometheus, from: [heap, self], listen: "127.0.0.1:0", linger: 0s}
         """, folder=self.folder)
         for program in (first, second, third):
-            self.assertTrue(program.taken.wait(10 * harness.PATIENCE))
+            self.assertTrue(program.taken.wait(60 * harness.PATIENCE))
         first.allocate(1)
         second.allocate(2)
         self.wait_value("1", "ghc_heap_allocated_bytes_total", service="first", capability="0")
@@ -374,7 +374,7 @@ class Series(PrometheusCase):
         sinks:
           page: {plugin: prometheus, from: [few, all], listen: "127.0.0.1:0"}
         """, folder=self.folder)
-        self.assertTrue(program.taken.wait(10 * harness.PATIENCE))
+        self.assertTrue(program.taken.wait(60 * harness.PATIENCE))
         program.census(A=80, B=40, C=24, D=16)
         self.wait_err(process, "two nodes of one, have a series")
 

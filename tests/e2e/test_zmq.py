@@ -398,12 +398,12 @@ class Losing(ZmqCase):
 
     def test_one_that_stands_still(self):
         """It costs the others nothing, every byte that it misses is counted, and it begins again by itself."""
-        data, _ = self.big(40)
+        data, _ = self.big(16)
         evpipe = self.begin(more="high_water_mark: 256KiB")
         healthy = self.subscribe(evpipe, "bytes/", name="healthy")
         stopped = self.subscribe(evpipe, "bytes/", name="stopped", options=("--rcvhwm", "1"))
         stopped.process.send(signal.SIGSTOP)
-        last = 15_000_000
+        last = 6_000_000
         self.feed(healthy, data, 0, last)
         stopped.process.send(signal.SIGCONT)
         stopped.wait("the new begin", lambda messages: any(message.flags & SNAPSHOT for message in messages))

@@ -2,7 +2,7 @@
  *
  *   eventlog-dump [--lines] [--no-walk] [--seed N | --bytes N] FILE|-   what it holds
  *   eventlog-dump --cuts N [--single] FILE|-      the same in N random cuts (and byte by byte) is the same
- *   eventlog-dump --every-cut FILE                cut short at every byte, it gives the prefix that it should
+ *   eventlog-dump --every-cut N FILE              cut short at every Nth byte, it gives the prefix that it should
  *   eventlog-dump --splice N FILE|-               the prologue and the rest from N places on are sound logs
  *   eventlog-dump --flip N FILE                   N copies with damaged bytes are survived, all bytes accounted for
  */
@@ -88,11 +88,11 @@ static bool cut_is_right(struct feeding *feeding, size_t size, uint64_t *events)
   return right;
 }
 
-static int try_every_cut(struct feeding *feeding)
+static int try_every_cut(struct feeding *feeding, size_t step)
 {
   size_t size = feeding->size;
   uint64_t events = 0;
-  for (size_t cut = 0; cut <= size; cut++)
+  for (size_t cut = 0; cut <= size; cut += step)
     if (!cut_is_right(feeding, cut, &events)) return 1;
   return 0;
 }
@@ -151,8 +151,8 @@ int main(int argc, char **argv)
       single = true;
     else if (!strcmp(argv[i], "--prologue"))
       feeding.prologue_size = 1 << 30;
-    else if (!strcmp(argv[i], "--every-cut"))
-      what = EVERY_CUT;
+    else if (!strcmp(argv[i], "--every-cut") && more)
+      what = EVERY_CUT, n = strtoull(argv[++i], NULL, 0);
     else if (!strcmp(argv[i], "--seed") && more)
       feeding.cut = CUT_RANDOM, feeding.parameter = strtoull(argv[++i], NULL, 0);
     else if (!strcmp(argv[i], "--bytes") && more)
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
   if (!data) return fprintf(stderr, "eventlog-dump: %s\n", path ? "can not read the file" : "no file given"), 2;
   feeding.data = data;
   int status = what == CUTS        ? try_cuts(&feeding, n, single)
-               : what == EVERY_CUT ? try_every_cut(&feeding)
+               : what == EVERY_CUT ? try_every_cut(&feeding, (size_t)n)
                : what == SPLICES   ? try_splices(data, feeding.size, (unsigned)n)
                : what == FLIPS     ? try_flips(&feeding, n)
                                    : print(&feeding);

@@ -33,14 +33,14 @@ class PromQL:
     def get(self, path, **arguments):
         text = urllib.parse.urlencode(arguments, doseq=True)
         try:
-            with urllib.request.urlopen(f"{self.url}{path}?{text}", timeout=30) as answer:
+            with urllib.request.urlopen(f"{self.url}{path}?{text}", timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise harness.Failed(f"{path} {arguments}: HTTP {error.code}: {error.read().decode()}") from None
 
     def answers(self):
         try:
-            return urllib.request.urlopen(self.url + self.ready, timeout=2).status == 200
+            return urllib.request.urlopen(self.url + self.ready, timeout=20).status == 200
         except OSError:
             return False
 

@@ -73,7 +73,7 @@ class Browser:
             os.close(descriptor)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def call(self, method, session=None, seconds=30, **parameters):
+    def call(self, method, session=None, seconds=60, **parameters):
         """A command, and its answer; what happens meanwhile goes to the pages."""
         self.number += 1
         number = self.number
@@ -171,7 +171,7 @@ class Page:
             raise Failed(f"{expression}: {answer['exceptionDetails'].get('exception', {}).get('description')}")
         return answer["result"].get("value")
 
-    def wait(self, expression, seconds=15, what=None):
+    def wait(self, expression, seconds=60, what=None):
         """Until the expression is true; its value. While the page is being loaded it may not even make sense."""
         deadline = time.monotonic() + seconds * PATIENCE
         pause, problem = 0.02, ""

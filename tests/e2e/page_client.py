@@ -26,7 +26,7 @@ class Page:
         self.port, self.patience = port, patience
 
     def request(self, method, path, headers=(), **query):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30 * self.patience)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60 * self.patience)
         target = path + ("?" + urllib.parse.urlencode(query) if query else "")
         try:
             connection.request(method, target, headers={"Accept-Encoding": "gzip", **dict(headers)})

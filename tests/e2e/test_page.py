@@ -89,7 +89,7 @@ class PageCase(harness.Case):
     def visit(self, until=LOADED, **more):
         page = self.browser.open(self.origin + "/", **more)
         self.pages.append(page)
-        page.wait("window.evpipe && " + until, seconds=30)
+        page.wait("window.evpipe && " + until)
         return page
 
     def view(self, page):
@@ -573,7 +573,7 @@ class Live(PageCase):
         self.program.path.unlink(missing_ok=True)
         self.program = self.replay(harness.OWN_LOG, "--pace", "realtime", "--now", "--end", "hold", name="replay")
         page.wait("document.getElementById('state').dataset.state === 'live'")
-        page.wait(f"evpipe.view.breaks.length > 0 && evpipe.view.census.time.at(-1) > evpipe.view.breaks.at(-1) && {LOADED}", seconds=30)
+        page.wait(f"evpipe.view.breaks.length > 0 && evpipe.view.census.time.at(-1) > evpipe.view.breaks.at(-1) && {LOADED}")
         self.assertEqual(self.view(page)["census"]["time"][0], before["census"]["time"][0], "what was before is there")
         self.assertIn("run 2", page.text("#facts"))
 
@@ -590,7 +590,7 @@ class Live(PageCase):
         source = f'plugin: socket, unix: "{self.program.path}", reconnect: {{initial: 20ms, max: 100ms}}, labels: {{service: oddball}}'
         process = self.serve(pipeline(source, port), name="again")
         self.back_again(page)
-        page.wait(LOADED, seconds=30)
+        page.wait(LOADED)
         self.assertEqual(page.text("#state"), "live")
         page.wait(f"[...evpipe.page.pins.values()].some((band) => band.name === {pinned!r}) && evpipe.view.census.bands.some((band) => band.name === {pinned!r})",
                   what="what was pinned is found again")
@@ -606,7 +606,7 @@ class Live(PageCase):
 
     def back_again(self, page):
         page.wait("document.documentElement.dataset.connection === 'lost'")
-        page.wait("document.documentElement.dataset.connection === 'open' && document.getElementById('notice').textContent === ''", seconds=30)
+        page.wait("document.documentElement.dataset.connection === 'open' && document.getElementById('notice').textContent === ''")
 
     def test_ten_at_once(self):
         self.serve(pipeline(f'plugin: file, path: "{harness.OWN_LOG}", pace: realtime, clock: now, loop: true'))

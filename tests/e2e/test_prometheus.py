@@ -281,7 +281,7 @@ class Series(PrometheusCase):
         sinks:
           page: {plugin: prometheus, from: gc, listen: "127.0.0.1:0"}
         """, path=server.path)
-        prometheus = Prometheus(self, [f"127.0.0.1:{self.port}"], more="scrape_interval: 250ms\nscrape_timeout: 250ms")
+        prometheus = Prometheus(self, [f"127.0.0.1:{self.port}"], more="scrape_interval: 500ms\nscrape_timeout: 500ms")
         prometheus.wait_up()
         counter = 'ghc_gc_total{generation="0"}'
         harness.wait_for(lambda: f"two new beginnings: {prometheus.values(counter + '[1m]')}", lambda: (prometheus.value(f"resets({counter}[1m])") or 0) >= 2)

@@ -55,11 +55,6 @@ class Recipes(harness.Case):
 
 
 class Demo(harness.Case):
-    def free_port(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
     def demo(self, *arguments):
         temporary = self.folder / "tmp"
         temporary.mkdir(exist_ok=True)
@@ -67,11 +62,11 @@ class Demo(harness.Case):
                           environment={"BUILD": str(harness.BUILD), "SKIP_SETUP": "1", "TMPDIR": str(temporary)})
 
     def ask(self, port, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60 * harness.PATIENCE) as answer:
             return answer.read()
 
     def test_it_says_where_to_look_and_there_is_the_heap(self):
-        port = self.free_port()
+        port = harness.free_port()
         demo = self.demo("--seconds", "600", "--port", str(port), "--recording")
         self.wait_out(demo, f"http://127.0.0.1:{port}/".encode(), 60)
         self.assertIn(b"<html", self.ask(port, "/"))
@@ -79,7 +74,7 @@ class Demo(harness.Case):
         self.assertEqual(census["breakdown"], "closure_type")
         self.assertIn("STACK", [band["name"] for band in census["bands"]])
         os.kill(demo.pid, signal.SIGTERM)
-        self.assertEqual(demo.wait(30), 143, demo.err())
+        self.assertEqual(demo.wait(), 143, demo.err())
         self.assertEqual(list((self.folder / "tmp").iterdir()), [])
         self.assertRaises(OSError, self.ask, port, "/")
 
@@ -87,7 +82,7 @@ class Demo(harness.Case):
         """A terminal sends it to all; evpipe then ends in order, not by a second signal."""
         output = self.folder / "demo.txt"
         with open(output, "wb") as file:
-            demo = subprocess.Popen([harness.SOURCE / "scripts" / "demo", "--seconds", "600", "--port", str(self.free_port()), "--recording"], stdout=file, stderr=file,
+            demo = subprocess.Popen([harness.SOURCE / "scripts" / "demo", "--seconds", "600", "--port", str(harness.free_port()), "--recording"], stdout=file, stderr=file,
                                     start_new_session=True, env={**os.environ, "BUILD": str(harness.BUILD), "SKIP_SETUP": "1"})
         try:
             harness.wait_for("the address", lambda: b"Look at" in output.read_bytes(), 60)
@@ -98,7 +93,7 @@ class Demo(harness.Case):
         self.assertNotRegex(output.read_text(encoding="utf-8"), "signal|dropped|error")
 
     def test_it_ends_by_itself(self):
-        demo = self.demo("--seconds", "2", "--port", str(self.free_port()), "--recording")
+        demo = self.demo("--seconds", "2", "--port", str(harness.free_port()), "--recording")
         self.assertEqual(demo.wait(60), 0, demo.err())
         self.assertIn(b"2 s", demo.out())
         self.assertEqual(list((self.folder / "tmp").iterdir()), [])
@@ -115,7 +110,7 @@ class Demo(harness.Case):
     def test_wrong_words(self):
         for words in (("--second", "3"), ("--seconds", "soon"), ("--port",)):
             demo = self.demo(*words)
-            self.assertEqual(demo.wait(20), 2)
+            self.assertEqual(demo.wait(), 2)
             self.assertTrue(demo.err().startswith("demo: "), demo.err())
 
 

@@ -11,7 +11,7 @@ import eventlog_writer as writer
 
 HEAP = """
     sources:
-      app: {plugin: socket, unix: "%s", silence: 300ms}
+      app: {plugin: socket, unix: "%s", silence: 600ms}
     filters:
       heap: {plugin: heap, from: app}
     sinks:
@@ -19,14 +19,14 @@ HEAP = """
 """
 EVENTS = """
     sources:
-      app: {plugin: socket, unix: "%s", silence: 300ms}
+      app: {plugin: socket, unix: "%s", silence: 600ms}
     sinks:
       out: {plugin: print, from: app, format: json, path: /dev/null}
 """
 WATCHED = """
     control: {unix: "%s"}
     sources:
-      app: {plugin: socket, unix: "%s", silence: 300ms}
+      app: {plugin: socket, unix: "%s", silence: 600ms}
       evpipe: {plugin: internal, interval: 50ms}
     filters:
       heap: {plugin: heap, from: app}
@@ -132,14 +132,14 @@ class Silence(harness.Case):
         self.check_only(process, None)
 
     def test_nothing_is_said_where_that_is_wanted(self):
-        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"), HEAP.replace("300ms", "never"))
+        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"), HEAP.replace("600ms", "never"))
         self.wait_until_silent_for_long(process)
         self.check_only(process, None)
 
     def test_nothing_is_said_too_early(self):
         """Without the key it takes ten seconds."""
         begin = harness.time.monotonic()
-        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"), pipeline=HEAP.replace(", silence: 300ms", ""))
+        process = self.run_with(self.replay(harness.OWN_LOG, "--hold", "600"), pipeline=HEAP.replace(", silence: 600ms", ""))
         self.wait_err(process, NO_EVENTS)
         self.assertGreater(harness.time.monotonic() - begin, 9.5)
         self.assertRegex(process.err(), r"1\d s")
@@ -150,7 +150,7 @@ class Silence(harness.Case):
         empty = self.folder / "clock"
         empty.write_bytes(b"")
         server = self.replay(empty, "--raw", "--end", "hold", name="clock-replay")
-        clock = self.evpipe(HEAP.replace("300ms", "900ms") % server.path, name="clock-evpipe")
+        clock = self.evpipe(HEAP.replace("600ms", "1200ms") % server.path, name="clock-evpipe")
         self.wait_err(clock, NO_HEADER)
 
     def without_census(self):

@@ -438,7 +438,7 @@ class Kills(SpoolCase):
             oldest = max([oldest, *(killed - source.sent_at(number) for number in gone[:1])])
         self.assertEqual(source.sent - len(seen), lost, "something is missing that was lost at no kill")
         print(f"{len(deaths)} kills: {source.sent} numbers, {lost} lost unsealed, the oldest {oldest * 1000:.0f} ms before its kill, {twice} twice")
-        self.assertLess(oldest, MAX_DELAY + 1.0 * harness.PATIENCE)
+        self.assertLess(oldest, MAX_DELAY + 5 * harness.PATIENCE)
 
     def check_seams(self, arrived, deaths):
         """A number comes again only as part of the first message after a kill: that which was under way. Returns how many did."""

@@ -199,7 +199,7 @@ class Signals(harness.Case):
         self.wait_err(process, "stopping")
         self.assertTrue(process.running())
         process.send(signal.SIGTERM)
-        self.assertEqual(process.wait(10), 1, process.err())
+        self.assertEqual(process.wait(), 1, process.err())
         self.assertRegex(process.err(), "drop")
 
     def test_shutdown_timeout(self):

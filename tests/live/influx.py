@@ -64,14 +64,14 @@ class Influx:
 
     def answers(self):
         try:
-            return urllib.request.urlopen(self.url + "/ping", timeout=2).status == 204
+            return urllib.request.urlopen(self.url + "/ping", timeout=20).status == 204
         except OSError:
             return False
 
     def query(self, text, database="eventlog"):
         """The series of the answer; none if the database is not there yet."""
         arguments = urllib.parse.urlencode({"db": database, "epoch": "ns", "q": text, **self.login})
-        with urllib.request.urlopen(f"{self.url}/query?{arguments}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/query?{arguments}", timeout=60) as answer:
             result = json.load(answer)["results"][0]
         if "error" in result and "database not found" not in result["error"]:
             raise harness.Failed(result["error"])

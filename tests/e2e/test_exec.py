@@ -98,15 +98,20 @@ class ExecCase(harness.Case):
         return out
 
     def keeper(self, process):
-        """The pid of evpipe's keeper: nobody's child, and so ours."""
+        """The pid of evpipe's keeper: nobody's child, and so ours. Not that of the test before, which may take a moment to end."""
         def find():
             for pid in pathlib.Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "evpipe-keeper\n" and not gone(int(pid)):
+                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "evpipe-keeper\n" and not gone(int(pid)) and self.holds_our_fifo(pid):
                     return int(pid)
             return None
         pid = harness.wait_for("a keeper", find)
         self.strays.append(pid)
         return pid
+
+    def holds_our_fifo(self, pid):
+        with contextlib.suppress(OSError):  # it has just ended
+            return any(os.readlink(link).startswith(str(self.runtime)) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+        return False
 
     def check_keeper_ends(self, keeper):
         harness.wait_for("the keeper to end", lambda: gone(keeper))

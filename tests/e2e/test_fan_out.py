@@ -37,7 +37,7 @@ PIPELINE = """
         spool: {path: "{{folder}}/spool", max_size: 64MiB}
       archive: {plugin: recorder, from: app, fidelity: exact, path: "{{folder}}/archive-{start}.eventlog"}
       small: {plugin: recorder, from: app, path: "{{disk}}/small-{start}.eventlog"}
-      fan: {plugin: zmq, from: app, bind: "{{address}}", high_water_mark: 256KiB}
+      fan: {plugin: zmq, from: app, bind: "{{address}}", high_water_mark: 4MiB}  # 64 messages: some seconds of a busy machine; of 256 KiB, four
       readers: {plugin: relay, from: app, unix: "{{relay}}"}
 """
 
@@ -203,6 +203,7 @@ class FanOut(harness.Case):
         self.assertGreater(short, 100000)
         self.assertEqual(recorded[:short], relayed[:short])
         log, = steady.logs().values()
+        self.assertEqual(log.restarts, 0, "the steady subscriber has missed something")
         self.assertEqual(bytes(log.data[:short]), recorded[:len(log.data)][:short])
         self.assertTrue(contiguous(messages_in(recorded)))
 

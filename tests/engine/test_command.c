@@ -223,11 +223,11 @@ START_TEST(the_next_is_sent_when_the_last_was_read)
   }
   ck_assert_uint_eq(calls, 1);
   ck_assert_uint_eq(sender.pause, NS_PER_S); /* a program that never reads costs next to nothing */
-  ck_assert_int_eq(recv(ends[1], read_part, sizeof read_part, 0), command.size);
+  ck_assert_int_eq(recv(ends[1], read_part, sizeof read_part, 0), (ssize_t)command.size);
   sender.at = 0;
   ck_assert(command_send(&sender, queue, ends[0], &ctx));
   ck_assert_uint_eq(calls, 2);
-  ck_assert_int_eq(recv(ends[1], read_part, sizeof read_part, 0), command.size);
+  ck_assert_int_eq(recv(ends[1], read_part, sizeof read_part, 0), (ssize_t)command.size);
   command_queue_free(queue);
   close(ends[0]);
   close(ends[1]);

@@ -91,6 +91,8 @@ static void add_views(
 static void stage_metrics(struct evp_out *out, bool group)
 {
   add_views(out, EVP_METRICS, out->metrics, out->n_metrics, sizeof *out->metrics, group, true);
+  out->staged += out->n_metrics;
+  out->metrics_earlier = out->metrics_before;
   out->metrics_before = out->n_metrics;
 }
 
@@ -119,7 +121,7 @@ static void finish_block(struct evp_out *out)
   out->block = NULL;
 }
 
-/* Mostly it ends with what was emitted just now. */
+/* Mostly it ends with what was emitted just now. What comes after the end, which may well have the same series, is not meant. */
 void out_end_series(struct evp_out *out, const struct evp_series *series)
 {
   if (!out->n_ready && !out->n_metrics) return;
@@ -128,13 +130,36 @@ void out_end_series(struct evp_out *out, const struct evp_series *series)
     return;
   }
   if (!more_room((void **)&out->ending, out->n_ending, &out->ending_room, sizeof *out->ending)) return;
-  out->ending[out->n_ending++] = (struct ending){series, false};
+  out->ending[out->n_ending++] = (struct ending){series, out->staged + out->n_metrics, false};
 }
 
-static int by_series(const void *left, const void *right)
+static int by_series_and_place(const void *left, const void *right)
 {
   const struct ending *a = left, *b = right;
-  return a->series < b->series ? -1 : a->series > b->series;
+  if (a->series != b->series) return a->series < b->series ? -1 : 1;
+  return a->before < b->before ? -1 : a->before > b->before;
+}
+
+/* The item at this place is the last one of those ends of its series that come behind it and have none yet. How many these
+   are. */
+static size_t mark_item(struct evp_out *out, struct evp_metric *metric, uint64_t place)
+{
+  const struct ending here = {metric->series, place, false};
+  size_t low = 0, high = out->n_ending, n = 0;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (by_series_and_place(&out->ending[middle], &here) <= 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  for (struct ending *ending = out->ending + low; low < out->n_ending; low++, ending++) {
+    if (ending->series != metric->series || ending->marked) break;
+    ending->marked = true;
+    n++;
+  }
+  if (n) metric->flags |= EVP_METRIC_LAST;
+  return n;
 }
 
 /* From the newest item backwards. The views are not published yet, so their items may still be written; the series may be those
@@ -142,18 +167,13 @@ static int by_series(const void *left, const void *right)
 static void mark_last_items(struct evp_out *out)
 {
   size_t left = out->n_ending;
-  qsort(out->ending, left, sizeof *out->ending, by_series);
+  uint64_t place = out->staged;
+  qsort(out->ending, left, sizeof *out->ending, by_series_and_place);
   for (size_t i = out->n_ready; left && i-- > 0;) {
     const struct evp_batch *batch = &out->ready[i]->batch;
     struct evp_metric *metrics = (struct evp_metric *)(uintptr_t)batch->items;
-    for (uint32_t k = batch->signal == EVP_METRICS ? batch->n : 0; left && k-- > 0;) {
-      const struct ending wanted = {metrics[k].series, false};
-      struct ending *ending = bsearch(&wanted, out->ending, out->n_ending, sizeof wanted, by_series);
-      if (!ending || ending->marked) continue;
-      ending->marked = true;
-      metrics[k].flags |= EVP_METRIC_LAST;
-      left--;
-    }
+    for (uint32_t k = batch->signal == EVP_METRICS ? batch->n : 0; left && k-- > 0;)
+      left -= mark_item(out, &metrics[k], --place);
   }
   out->n_ending = 0;
 }
@@ -162,6 +182,7 @@ void out_finish(struct evp_out *out)
 {
   finish_block(out);
   if (out->n_ending) mark_last_items(out);
+  out->staged = 0;
   out->failed = false;
 }
 
@@ -177,13 +198,15 @@ void out_free(struct evp_out *out)
 
 /* ------------------------------------------------------------------------------------------------- emitting */
 
-/* They lie in the block from the first on, in one piece: it is as large as that of the block before, and doubles if it must. */
+/* They lie in the block from the first on, in one piece. A block that is like the two before needs no other; else it doubles,
+   and after many at once it has some room for those that go with them: what is not used is charged to the queues. */
 static bool metrics_room(struct evp_out *out, size_t n)
 {
   size_t wanted = out->n_metrics + n;
   if (out->metrics && wanted <= out->metrics_room) return true;
-  size_t room = out->metrics ? 2 * out->metrics_room : out->metrics_before + out->metrics_before / 8;
-  if (room < wanted) room = wanted;
+  size_t before = out->metrics_before < out->metrics_earlier ? out->metrics_before : out->metrics_earlier;
+  size_t room = out->metrics ? 2 * out->metrics_room : before + before / 8;
+  if (room < wanted) room = wanted + wanted / 8;
   struct evp_metric *metrics = arena_alloc(&out->block->arena, room * sizeof *metrics);
   if (!metrics) return false;
   if (out->n_metrics) memcpy(metrics, out->metrics, out->n_metrics * sizeof *metrics);

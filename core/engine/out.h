@@ -17,6 +17,7 @@ struct out_events {
 
 struct ending {
   const struct evp_series *series;
+  uint64_t before; /* it ended before the metric at this place in the call */
   bool marked; /* its last item was found */
 };
 
@@ -27,7 +28,8 @@ struct evp_out {
   struct block *block; /* of what is staged now; NULL: nothing yet */
   struct evp_metric *metrics; /* staged, in the block: their times are event times; NULL: none */
   size_t n_metrics, metrics_room;
-  size_t metrics_before; /* how many the block before had */
+  size_t metrics_before, metrics_earlier; /* how many the block before had, and the one before that */
+  uint64_t staged; /* metrics of this call in finished views */
   struct evp_log *logs;
   size_t n_logs, logs_room;
   struct out_events *events;

@@ -118,6 +118,58 @@ START_TEST(the_last_item_is_marked_wherever_it_is)
 }
 END_TEST
 
+/* A series that ends, though not with what was emitted just now, and comes again: a label that was forgotten. The mark is where it
+   ended, each time, and not where it goes on. */
+START_TEST(what_comes_again_later_in_the_call_is_not_the_last)
+{
+  const struct evp_series *another = another_series("else");
+  for (int time = 0; time < 3; time++) {
+    emit(2);
+    ck_assert_int_eq(evp_emit_int(&out, another, 5, 5), EVP_OK);
+    if (time == 2) break;
+    out_end_series(&out, series);
+    out_end_series(&out, series);
+  }
+  out_finish(&out);
+  for (int i = 0; i < 9; i++)
+    ck_assert_uint_eq(out.ready[0]->batch.metrics[i].flags, i == 1 || i == 4 ? EVP_METRIC_LAST : 0);
+  emit(1); /* the next call counts anew */
+  ck_assert_int_eq(evp_emit_int(&out, another, 5, 5), EVP_OK);
+  out_end_series(&out, series);
+  emit(1);
+  out_finish(&out);
+  const uint32_t last[] = {EVP_METRIC_LAST, 0, 0};
+  for (int i = 0; i < 3; i++) ck_assert_uint_eq(out.ready[1]->batch.metrics[i].flags, last[i]);
+  series_unref(harness.engine.series, another);
+  take_all();
+}
+END_TEST
+
+static size_t charge_of_all(void)
+{
+  size_t charge = 0;
+  for (size_t i = 0; i < out.n_ready; i++) charge += out.ready[i]->charge;
+  return charge;
+}
+
+/* What waits in a queue answers for the memory that it holds: a census, its sum and some gauges around it take about what they
+   are large, from the first time on. */
+START_TEST(a_large_group_takes_what_it_is_large)
+{
+  enum { BANDS = 5000 };
+  for (int call = 0; call < 4; call++) {
+    emit(3);
+    emit(BANDS);
+    emit(1);
+    evp_emit_group_end(&out);
+    emit(3);
+    out_finish(&out);
+    ck_assert_uint_lt(charge_of_all(), BANDS * sizeof(struct evp_metric) * 5 / 4);
+    take_all();
+  }
+}
+END_TEST
+
 /* Metrics lie in the block while they are staged: what was handed out and filled in stays as the room grows. */
 START_TEST(staged_metrics_move_with_their_values)
 {
@@ -187,6 +239,8 @@ int main(void)
   tcase_add_test(cases, a_series_ends_in_its_stream_only);
   tcase_add_test(cases, what_comes_after_the_end_is_not_the_last);
   tcase_add_test(cases, the_last_item_is_marked_wherever_it_is);
+  tcase_add_test(cases, what_comes_again_later_in_the_call_is_not_the_last);
+  tcase_add_test(cases, a_large_group_takes_what_it_is_large);
   tcase_add_test(cases, staged_metrics_move_with_their_values);
   tcase_add_test(cases, many_groups_go_out_early);
   tcase_add_test(cases, a_large_group_stays_together);

@@ -51,7 +51,7 @@ static void hide(char *text, const char *secret)
 {
   size_t size = secret ? strlen(secret) : 0;
   if (!size) return;
-  for (char *at = text; (at = strstr(at, secret));) memset(at, '*', size);
+  for (char *at = text; (at = strstr(at, secret)); at += size) memset(at, '*', size);
 }
 
 static void hide_secrets(const struct courier *courier, char *text)

@@ -372,6 +372,20 @@ START_TEST(a_secret_that_comes_back_is_hidden)
 }
 END_TEST
 
+/* What is put in its place may be the secret itself. */
+START_TEST(a_secret_of_stars_is_hidden_once)
+{
+  uint64_t rejected;
+  options.username = "me";
+  options.password = "*";
+  begin();
+  fixed_status = 401;
+  fixed_body = "{\"error\":\"password * of me is wrong\"}";
+  ck_assert_int_eq(deliver_all("a v=1i 1\n", &rejected), EVP_AGAIN);
+  ck_assert_ptr_nonnull(strstr(sink_host_said(host), "password * of me"));
+}
+END_TEST
+
 START_TEST(when_evpipe_stops_nothing_is_said)
 {
   uint64_t rejected;
@@ -455,6 +469,7 @@ int main(void)
   tcase_add_test(tests, trouble_is_said_once_and_its_end);
   tcase_add_test(tests, the_servers_own_delay_is_kept);
   tcase_add_test(tests, a_secret_that_comes_back_is_hidden);
+  tcase_add_test(tests, a_secret_of_stars_is_hidden_once);
   tcase_add_test(tests, when_evpipe_stops_nothing_is_said);
   tcase_add_test(tests, options_are_checked);
   tcase_add_test(tests, an_empty_text_is_as_none);

@@ -11,8 +11,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* After so long without an eventlog it is said once what may be missing. */
-
 enum stdin_choice { STDIN_EMPTY, STDIN_INHERIT };
 static const char *const stdin_choices[] = {"empty", "inherit", NULL};
 
@@ -95,6 +93,7 @@ static bool watch(const struct exec_source *source, int fd)
   return !epoll_ctl(source->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+/* After `silence` without an eventlog it is said once what may be missing. */
 static bool watch_all(struct exec_source *source)
 {
   const uint64_t second = 1000000000, silence = evp_silence_after(source->ctx);

@@ -13,7 +13,7 @@ import harness
 
 PIPELINE = """
     control: {unix: "%s"}
-    shutdown_timeout: 5s
+    shutdown_timeout: 1h
     sources:
       app: {plugin: socket, unix: "%s", controllable: %s, reconnect: {initial: 20ms, max: 50ms}}
     sinks:
@@ -184,7 +184,7 @@ class Many(Control):
     """The programs of `each` are one node: all are told, and counted together; sources of items end after them."""
     PIPELINE = """
     control: {unix: "%s"}
-    shutdown_timeout: 5s
+    shutdown_timeout: 1h
     sources:
       apps:
         plugin: socket

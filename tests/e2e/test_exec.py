@@ -59,7 +59,7 @@ class ExecCase(harness.Case):
     def fake(self, *steps):
         return json.dumps([harness.sys.executable, str(FAKE), "{eventlog}", *(str(step) for step in steps)])
 
-    def begin(self, command, options="", timeout="10s", environment=None, **more):
+    def begin(self, command, options="", timeout="1h", environment=None, **more):
         text = harness.copies(PIPELINE, command=command, options=options, timeout=timeout, out=self.out)
         return self.evpipe(text, environment={"XDG_RUNTIME_DIR": str(self.runtime), **(environment or {})}, **more)
 
@@ -345,7 +345,7 @@ class Stopping(ExecCase):
         done, go = self.folder / "done", self.folder / "go"
         command, rest = self.lingering("await=1", f"wait={go}")
         command = command[:-1] + ", " + json.dumps([rest, f"note={done}", "exit=0"])[1:]
-        config = self.config(harness.copies(PIPELINE, command=command, options="stdin: inherit", timeout="10s", out=self.out))
+        config = self.config(harness.copies(PIPELINE, command=command, options="stdin: inherit", timeout="1h", out=self.out))
         said = self.folder / "terminal.err"
         master, slave = pty.openpty()
         self.addCleanup(os.close, master)

@@ -49,7 +49,7 @@ class InfluxdbCase(harness.Case):
         self.addCleanup(backend.close)
         return backend
 
-    def pipeline(self, url, target="database: ev", more="", timeout="5s", items=400, shutdown="20s"):
+    def pipeline(self, url, target="database: ev", more="", timeout="1h", items=400, shutdown="1h"):
         return harness.copies(PIPELINE, log=harness.OWN_LOG, folder=self.folder, url=url, target=target, more=more, timeout=timeout,
                               items=items, shutdown=shutdown)
 
@@ -129,7 +129,7 @@ class Answers(InfluxdbCase):
         self.assertEqual(other.requests, [])
 
     def test_hang(self):
-        self.passing(Answer("hang"), said="(?i)timed? ?out", timeout="500ms")
+        self.passing(Answer("hang"), said="(?i)timed? ?out", timeout="2s")  # the answers that come must come in that time
 
     def test_slow(self):
         backend = self.backend([Answer("slow")])

@@ -9,6 +9,7 @@ import eventlog
 import points
 
 PIPELINE = """
+    shutdown_timeout: 1h
     sources:
       app: {plugin: socket, %s, reconnect: {initial: 10ms, max: 100ms}}
     filters:

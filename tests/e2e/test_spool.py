@@ -31,7 +31,7 @@ sinks:
     from: said
     url: {{url}}
     database: ev
-    timeout: 5s
+    timeout: 1h
     batch: {max_items: {{items}}, max_delay: 100ms}
     retry: {initial: 10ms, max: 50ms}
     {{more}}
@@ -120,7 +120,7 @@ class Restarts(SpoolCase):
         self.assertEqual(self.spooled_numbers(), list(range(first)))
 
         backend = self.backend(port=int(url.rsplit(":", 1)[1]))
-        process = self.evpipe(self.pipeline(url, shutdown="20s"), name="again")
+        process = self.evpipe(self.pipeline(url, shutdown="1h"), name="again")
         self.wait_err(process, rf"{match.group(1)} messages \({first} items, \d+ bytes\) of an earlier run")
         self.send(source, process, 1000)
         self.assertEqual(process.stop(), 0, process.err())
@@ -169,7 +169,7 @@ class Restarts(SpoolCase):
         self.assertEqual(status, 0, err)
         items = self.check_file_counts(err, recovered=False)
         backend = self.backend(port=int(url.rsplit(":", 1)[1]))
-        status, _, err = self.run_evpipe(text.replace("300ms", "20s"), "--log-level", "debug", name="again")
+        status, _, err = self.run_evpipe(text.replace("300ms", "1h"), "--log-level", "debug", name="again")
         self.assertEqual(status, 0, err)
         self.assertEqual(self.check_file_counts(err, recovered=True), items)
         lines = backend.lines()
@@ -201,7 +201,7 @@ class Restarts(SpoolCase):
         got = numbers(backend.lines())
         self.assertTrue(got)
         backend.script = []
-        process = self.evpipe(self.pipeline(backend.url, shutdown="20s"), name="again")
+        process = self.evpipe(self.pipeline(backend.url, shutdown="1h"), name="again")
         harness.wait_for("the rest", lambda: len(set(numbers(backend.lines()))) >= 150)
         self.assertEqual(process.stop(), 0, process.err())
         after = numbers(backend.lines())[len(got):]
@@ -289,7 +289,7 @@ class Trouble(SpoolCase):
     def test_a_full_disk(self):
         """The limit of a process's files stands for the disk's: the spool can not grow. The back end is there: nothing is lost."""
         source, backend = self.numbers(), self.backend()
-        config = self.config(self.pipeline(backend.url, shutdown="20s"))
+        config = self.config(self.pipeline(backend.url, shutdown="1h"))
         process = self.start(["sh", "-c", 'ulimit -f 100; exec "$@"', "sh", *harness.WRAPPER, harness.EVPIPE, "-c", config], "limited")
         backend.script = lambda _: Answer(503) if not self.told(process) else None
         source.running.set()
@@ -333,7 +333,7 @@ class DeadLetters(SpoolCase):
     def test_what_is_refused_can_be_sent_again(self):
         source = self.numbers()
         backend = self.backend([Answer(400, '{"error":"unable to parse"}'), Answer(), Answer(400, '{"error":"unable to parse"}')])
-        process = self.evpipe(self.pipeline(backend.url, shutdown="20s", more=f"dead_letter: {self.folder}/dead"))
+        process = self.evpipe(self.pipeline(backend.url, shutdown="1h", more=f"dead_letter: {self.folder}/dead"))
         self.send(source, process, 2000)
         self.assertEqual(process.stop(), 0, process.err())
         letters = self.letters()
@@ -376,7 +376,7 @@ class DeadLetters(SpoolCase):
     def test_a_full_disk_is_told(self):
         source = self.numbers()
         backend = self.backend([Answer(400, '{"error":"unable to parse"}')])
-        process = self.evpipe(self.pipeline(backend.url, shutdown="20s", more="dead_letter: /dev/full"))
+        process = self.evpipe(self.pipeline(backend.url, shutdown="1h", more="dead_letter: /dev/full"))
         self.send(source, process, 1000)
         self.assertEqual(process.stop(), 0, process.err())
         self.assertRegex(process.err(), "error influx .*dead_letter /dev/full: No space left on device")
@@ -416,7 +416,7 @@ class Kills(SpoolCase):
         source.running.set()
         deaths = [self.life(source, backend, i) for i in range(n)]
         self.trouble = False
-        process = self.evpipe(self.pipeline(backend.url, shutdown="30s"), name="last")
+        process = self.evpipe(self.pipeline(backend.url, shutdown="1h"), name="last")
         clients = len(source.begins)
         harness.wait_for("the last one to read", lambda: len(source.begins) > n and len(source.begins) >= clients)
         self.send(source, process, 100)

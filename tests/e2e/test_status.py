@@ -17,7 +17,7 @@ FILE = """
       out: {plugin: print, from: log, format: json, path: "%s"}
 """
 SOCKET = """
-    shutdown_timeout: 5s
+    shutdown_timeout: 1h
     sources:
       app: {plugin: socket, unix: "%s", reconnect: {initial: 10ms, max: 100ms}}
     sinks:
@@ -193,7 +193,7 @@ class Signals(harness.Case):
         server = self.replay(harness.OWN_LOG, "--end", "hold")
         reader = os.open(fifo, os.O_RDWR)  # never reads
         self.addCleanup(os.close, reader)
-        process = self.evpipe(SOCKET.replace("5s", "600s") % (server.path, fifo))
+        process = self.evpipe(SOCKET % (server.path, fifo))
         self.wait_err(server, "end of the log")
         process.send(signal.SIGTERM)
         self.wait_err(process, "stopping")
@@ -208,7 +208,7 @@ class Signals(harness.Case):
         server = self.replay(harness.OWN_LOG, "--end", "hold")
         reader = os.open(fifo, os.O_RDWR)
         self.addCleanup(os.close, reader)
-        process = self.evpipe(SOCKET.replace("5s", "300ms") % (server.path, fifo))
+        process = self.evpipe(SOCKET.replace("1h", "300ms") % (server.path, fifo))
         self.wait_err(server, "end of the log")
         self.assertEqual(process.stop(), 1, process.err())
 

@@ -285,8 +285,9 @@ class Series(PrometheusCase):
         prometheus.wait_up()
         counter = 'ghc_gc_total{generation="0"}'
         harness.wait_for(lambda: f"two new beginnings: {prometheus.values(counter + '[1m]')}", lambda: (prometheus.value(f"resets({counter}[1m])") or 0) >= 2)
-        self.assertLessEqual(prometheus.value(f"max_over_time({counter}[1m])"), 235)  # those of one round
-        self.assertGreater(prometheus.value(f"increase({counter}[1m])"), 235)
+        # A scrape sees a part of each round, on a busy machine a small one; but they add up.
+        harness.wait_for("more than there are in one round", lambda: (prometheus.value(f"increase({counter}[1m])") or 0) > 235)
+        self.assertLessEqual(prometheus.value(f"max_over_time({counter}[1m])"), 235)
         harness.wait_for("the pauses", lambda: prometheus.value('ghc_gc_pause_seconds_count{generation="0"}') == prometheus.value(counter))
         self.assertEqual(len(prometheus.values('histogram_quantile(0.9, rate(ghc_gc_pause_seconds_bucket{generation="0"}[1m]))')), 1)
         self.end(process)

@@ -61,7 +61,13 @@ void walk_plain_records(struct eventlog *log, struct cursor *c)
     const uint8_t *payload = at + RECORD_HEAD;
     const uint8_t *next;
     uint64_t tail = log->tails[type] | cap;
-    if (length == RECORD_HEAD + 4) {
+    if (__builtin_expect(!length, 0)) {
+      const uint16_t size = load_u16(at + RECORD_HEAD);
+      if (size < log->shortest[type]) break; /* too short, or not of a plain type */
+      payload += LENGTH_FIELD;
+      next = payload + size;
+      tail |= size;
+    } else if (length == RECORD_HEAD + 4) {
       next = at + RECORD_HEAD + 4;
       GUESSED(next);
     } else if (length == RECORD_HEAD + 10) {
@@ -70,14 +76,8 @@ void walk_plain_records(struct eventlog *log, struct cursor *c)
     } else if (length == RECORD_HEAD + 6) {
       next = at + RECORD_HEAD + 6;
       GUESSED(next);
-    } else if (length) {
-      next = at + length;
     } else {
-      const uint16_t size = load_u16(at + RECORD_HEAD);
-      if (size < log->shortest[type]) break; /* too short, or not of a plain type */
-      payload += LENGTH_FIELD;
-      next = payload + size;
-      tail |= size;
+      next = at + length;
     }
     if (at[0] != 0 || next > fence || time > latest) break;
     if (time < last) { /* at the end of a GC time goes back a little */

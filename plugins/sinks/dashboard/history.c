@@ -97,22 +97,22 @@ static bool is_later(int64_t time, int64_t than, uint64_t by)
   return time > than && (uint64_t)time - (uint64_t)than > by;
 }
 
-bool history_note(struct history *history, int64_t time, uint64_t reach, bool sound)
+bool history_note(struct history *history, int64_t time, uint64_t voice, uint64_t reach, bool sound)
 {
   int64_t newest = history->newest, leap = history->leap;
   bool first = newest == INT64_MIN, known = leap != INT64_MIN;
   if (sound || first || !is_later(time, newest, reach)) {
-    bool goes_on = first || !is_later(newest, time, reach);
+    bool goes_on = known && voice == history->leap_voice && !is_later(newest, time, reach);
     if (time > newest) history->newest = time;
-    if (known && goes_on) history->leap = INT64_MIN;
-    return known && goes_on;
+    if (goes_on) history->leap = INT64_MIN;
+    return goes_on;
   }
-  if (!known) {
-    history->leap = time;
-  } else if (is_later(time, leap, LEAP_SPAN)) {
-    history->newest = time;
-    history->leap = INT64_MIN;
-  }
+  if (!known) history->leap_voice = voice;
+  if (!known || time < leap) history->leap = time;
+  if (!known || time > history->leap_last) history->leap_last = time;
+  if (!is_later(history->leap_last, history->leap, LEAP_SPAN)) return false;
+  history->newest = history->leap_last;
+  history->leap = INT64_MIN;
   return false;
 }
 

@@ -24,7 +24,8 @@ struct history {
   struct log_ring logs;
   struct column breaks; /* of int64_t: what is from then on comes from another run than what was before */
   int64_t newest; /* latest time of anything that is believed; INT64_MIN: there was nothing yet */
-  int64_t leap; /* a time far after it, the first that is not believed yet; INT64_MIN: there is none */
+  int64_t leap, leap_last; /* times far after it that are not believed yet, from and to; INT64_MIN: there are none */
+  uint64_t leap_voice; /* who said the first of them */
 };
 
 /* Of a live stream a time is believed at once up to so many ns after now. */
@@ -37,8 +38,9 @@ int64_t history_first(const struct history *); /* where what is shown begins; `n
 void history_trim(struct history *, int64_t oldest);
 /* Takes note of a time that came. One that would leave nothing of what there is, because it is later than `newest` by more
    than `reach`, may be damaged: it is a leap, which is believed when times go on there, or the time is `sound` anyway. True:
-   times go on where they were, so that the leap was none: history_cut() is due. */
-bool history_note(struct history *, int64_t time, uint64_t reach, bool sound);
+   times go on where they were, so that the leap was none: history_cut() is due. Only the voice that leapt shows that: times
+   are in order of one voice, but metrics come behind the events that they were made of. */
+bool history_note(struct history *, int64_t time, uint64_t voice, uint64_t reach, bool sound);
 size_t history_cut(struct history *, int64_t latest); /* takes away what is later; how many rows, without breaks */
 
 /* The table that takes the most memory of those that can be thinned; 0: there is none. */

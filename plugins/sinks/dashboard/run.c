@@ -333,6 +333,14 @@ static bool hold_early(struct early_events *early, const struct evp_batch *batch
   return true;
 }
 
+/* Of the last event that tells: a block has the time at which it was begun, before others perhaps. */
+static int64_t time_at_end(const struct evp_batch *batch)
+{
+  uint32_t i = batch->n - 1;
+  while (i && batch->events[batch->sel[i]].type == EVP_BLOCK_MARKER) i--;
+  return evp_unix_time(batch, batch->events[batch->sel[i]].time);
+}
+
 static void take_events(struct run *run, const struct evp_batch *batch)
 {
   int64_t last = INT64_MIN;
@@ -341,13 +349,14 @@ static void take_events(struct run *run, const struct evp_batch *batch)
   run_begin_times(run, evp_unix_time(batch, batch->events[batch->sel[0]].time));
   if (!rates_count(&run->program->history.rates, batch, &last)) run->no_room += batch->n;
   note_events(run, last);
+  run_note_time(run, time_at_end(batch)); /* if `last` was a leap, they went on where they were, perhaps */
 }
 
 void run_take(struct run *run, const struct evp_batch *batch, uint64_t reach)
 {
   struct history *history = &run->program->history;
   if (batch->n == 0) return;
-  run_now(run, reach);
+  run_now(run, batch, reach);
   switch (batch->signal) {
   case EVP_METRICS:
     run_begin_times(run, batch->metrics[batch->sel[0]].time);

@@ -37,6 +37,7 @@ struct run {
   struct programs *programs;
   uint64_t reach; /* ns: how far back history reaches */
   bool begun; /* something of it came that has a time */
+  uint64_t voice; /* whose times these are: of a signal, from a node */
   int64_t sound; /* times up to this one are believed at once; INT64_MIN: it is a recording */
   bool
     anew; /* history is another one than it was, begun anew or cut: visitors have to load it; the sink takes note of it */

@@ -1,5 +1,6 @@
 #include "run_times.h"
 
+#include "hash.h"
 #include "pending.h"
 #include "wall_clock.h"
 
@@ -13,8 +14,9 @@ static bool is_recorded(const struct run *run)
   return run->sound == INT64_MIN;
 }
 
-void run_now(struct run *run, uint64_t reach)
+void run_now(struct run *run, const struct evp_batch *batch, uint64_t reach)
 {
+  run->voice = hash_bytes(batch->origin, batch->origin ? strlen(batch->origin) : 0, batch->signal);
   run->reach = reach;
   run->sound = evp_stream_live(run->stream) ? wall_clock() + HISTORY_AHEAD : INT64_MIN;
 }
@@ -48,7 +50,7 @@ void run_note_time(struct run *run, int64_t time)
   struct history *history = &run->program->history;
   if (time == history->newest && history->leap == INT64_MIN) return; /* as all of a census but its first */
   uint64_t reach = is_recorded(run) || run->reach < HISTORY_AHEAD ? run->reach : HISTORY_AHEAD;
-  if (!history_note(history, time, reach, time <= run->sound)) return;
+  if (!history_note(history, time, run->voice, reach, time <= run->sound)) return;
   cut(run, history->newest > INT64_MAX - HISTORY_AHEAD ? INT64_MAX : history->newest + HISTORY_AHEAD);
 }
 
@@ -67,7 +69,8 @@ static void leave_the_future(struct run *run, int64_t time)
 /* -------------------------------------------------------------------------------------------------------------- begin */
 
 /* The first of a further run makes a break. A recording that is played again has times of its own, and a clock can have been
-   set back by so much that all that comes would be too old at once: history begins anew. */
+   set back by so much that all that comes would be too old at once: history begins anew. The next recording may be of another
+   day, and short: its first time is believed as that of the first is. */
 static void begin(struct run *run, int64_t time)
 {
   struct program *program = run->program;
@@ -80,8 +83,11 @@ static void begin(struct run *run, int64_t time)
     run->anew = true;
     return;
   }
-  if (time <= history->newest) time = history->newest + 1;
-  if (history_break(history, time)) pending_break(program->pending, time);
+  int64_t place = time > history->newest ? time : history->newest + 1;
+  if (history_break(history, place)) pending_break(program->pending, place);
+  if (!alone || !is_recorded(run) || time <= history->newest) return;
+  if ((uint64_t)time - (uint64_t)history->newest > run->reach) history->leap = INT64_MIN;
+  history->newest = time;
 }
 
 void run_begin_times(struct run *run, int64_t time)

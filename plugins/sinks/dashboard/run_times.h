@@ -8,7 +8,8 @@
 
 #include "run.h"
 
-void run_now(struct run *, uint64_t reach); /* before a batch; history reaches back by `reach` */
+void run_now(
+  struct run *, const struct evp_batch *, uint64_t reach); /* before a batch; history reaches back by `reach` */
 /* The first time of a batch, before anything of it is taken. */
 void run_begin_times(struct run *, int64_t time);
 /* Each time that is taken, before it is. */

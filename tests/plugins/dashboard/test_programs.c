@@ -247,6 +247,100 @@ START_TEST(times_that_go_on_far_ahead_are_believed)
 }
 END_TEST
 
+static void take_events_of(struct run *run, const int64_t *times, uint32_t n, uint64_t reach)
+{
+  static struct evp_event events[ITEMS_MAX];
+  static uint16_t sel[ITEMS_MAX];
+  for (uint32_t i = 0; i < n; i++) {
+    events[i] = (struct evp_event){.time = (uint64_t)times[i], .type = EVP_GC_START};
+    sel[i] = (uint16_t)i;
+  }
+  struct evp_batch batch = {.signal = EVP_EVENTS,
+    .stream = run->stream,
+    .origin = "source",
+    .events = events,
+    .sel = sel,
+    .n = n,
+    .epoch = 1000 * SECOND};
+  run_take(run, &batch, reach);
+}
+
+/* The metrics of a batch of events come behind it, and begin before the gap that the events have passed. That is no sign that the
+   gap is none, whichever comes first. */
+START_TEST(a_gap_within_a_batch_of_a_recording)
+{
+  enum { BEFORE = 300, AFTER = 50 };
+  const uint64_t reach = 900 * (uint64_t)SECOND;
+  const bool events_first = _i & 1;
+  const int64_t after =
+    7200 * SECOND + (_i & 2 ? 20 * SECOND : 0); /* a burst that is short, and one that is believed at once */
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  struct said said = {0};
+  int64_t times[BEFORE + AFTER];
+  stream.live = false;
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  say(&said, &gauge, 1000 * SECOND, 1);
+  take_as(&run, &said, 0, reach, "heap");
+  for (int64_t i = 0; i < BEFORE; i++) times[i] = i * SECOND / 10;
+  for (int64_t i = 0; i < AFTER; i++) times[BEFORE + i] = 7200 * SECOND + i * (after - 7199 * SECOND) / AFTER;
+  if (events_first) take_events_of(&run, times, BEFORE + AFTER, reach);
+  for (uint32_t i = 0; i < BEFORE + AFTER; i++) say(&said, &gauge, 1000 * SECOND + times[i], 9);
+  take_as(&run, &said, 0, reach, "heap");
+  if (!events_first) take_events_of(&run, times, BEFORE + AFTER, reach);
+  ck_assert_uint_eq(run.wrong_time, 0);
+  int64_t later = times[BEFORE + AFTER - 1] + 20 * SECOND;
+  take_events_of(&run, &later, 1, reach);
+  const struct history *history = &run.program->history;
+  ck_assert_int_eq(history->newest, 1000 * SECOND + later);
+  ck_assert_uint_eq(history->gauges[GAUGE_SIZE].n, AFTER);
+  uint64_t counted = 0;
+  for (size_t i = 0; i < history->rates.events.n; i++)
+    counted +=
+      ((const struct event_counts *)column_at(&history->rates.events, i))->counts[evp_event_class(EVP_GC_START)];
+  ck_assert_uint_eq(counted, AFTER + 1);
+  ck_assert_uint_eq(run.wrong_time, 0);
+  run_end(&run);
+}
+END_TEST
+
+/* Damage in the middle of a batch of events shows as soon as the batch ends where it began, though its last block does not tell. */
+START_TEST(a_leap_within_a_batch_of_events)
+{
+  const uint64_t reach = 900 * (uint64_t)SECOND;
+  struct sink_host_stream stream = make_stream("app");
+  struct run run = {0};
+  int64_t times[400];
+  stream.live = false;
+  run_begin(&run, &programs, sink_host_stream(&stream));
+  for (int64_t i = 0; i < 400; i++) times[i] = i * SECOND / 10;
+  take_events_of(&run, times, 300, reach);
+  times[350] += 86400 * SECOND;
+  take_events_of(&run, times + 300, 100, reach);
+  ck_assert_int_eq(run.program->history.newest, 1000 * SECOND + times[399]);
+  ck_assert_uint_eq(run.wrong_time, 1);
+  run_end(&run);
+}
+END_TEST
+
+/* A short program of each day, recorded: each is shown as soon as it is there. */
+START_TEST(a_recording_of_another_day_is_believed_from_its_first_time_on)
+{
+  struct sink_host_stream stream = make_stream("app");
+  struct said said = {0};
+  stream.live = false;
+  for (int64_t day = 0; day < 2; day++) {
+    struct run run = {0};
+    run_begin(&run, &programs, sink_host_stream(&stream));
+    for (int64_t i = 0; i < 3; i++) say(&said, &gauge, (1000 + 86400 * day + i) * SECOND, 9);
+    take_as(&run, &said, 0, 900 * (uint64_t)SECOND, "heap");
+    ck_assert_int_eq(run.program->history.newest, (1002 + 86400 * day) * SECOND);
+    ck_assert_uint_eq(run.program->history.gauges[GAUGE_SIZE].n, 3);
+    run_end(&run);
+  }
+}
+END_TEST
+
 /* The clock of a live program was wrong from its begin on, and is set right: what is wrong leaves. */
 START_TEST(a_live_program_comes_back_from_the_future)
 {
@@ -688,6 +782,9 @@ int main(void)
   tcase_add_test(tests, a_clock_that_was_set_back_begins_anew);
   tcase_add_loop_test(tests, times_that_are_far_ahead_once_neither_empty_history_nor_stay, 0, 3);
   tcase_add_loop_test(tests, times_that_go_on_far_ahead_are_believed, 0, 2);
+  tcase_add_loop_test(tests, a_gap_within_a_batch_of_a_recording, 0, 4);
+  tcase_add_test(tests, a_leap_within_a_batch_of_events);
+  tcase_add_test(tests, a_recording_of_another_day_is_believed_from_its_first_time_on);
   tcase_add_test(tests, a_live_program_comes_back_from_the_future);
   tcase_add_test(tests, the_first_events_wait_for_the_clock);
   tcase_add_test(tests, allocation_is_added_up_over_runs);

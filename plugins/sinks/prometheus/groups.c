@@ -13,8 +13,11 @@ void groups_note(struct groups *groups, bool *open, bool more, uint64_t now)
 
 bool groups_hold(struct groups *groups, uint64_t now)
 {
-  if (!groups->held) groups->held = now;
-  if (groups->n_open && now - groups->opened < GROUP_PATIENCE && now - groups->held < GROUP_PATIENCE) return true;
-  groups->held = 0;
-  return false;
+  if (!groups->n_open || now - groups->opened >= GROUP_PATIENCE) {
+    groups->held = 0;
+    return false;
+  }
+  if (!groups->held || now - groups->held >= 2 * GROUP_PATIENCE) groups->held = now;
+  return now - groups->held <
+         GROUP_PATIENCE; /* what has waited comes through in several steps, for which there is as long */
 }

@@ -350,6 +350,20 @@ START_TEST(each_stream_has_groups_of_its_own)
 }
 END_TEST
 
+/* A connection is taken, its request is read, the answer is written: none of the steps waits once more. */
+START_TEST(a_scrape_that_has_waited_comes_through)
+{
+  struct groups groups = {0};
+  bool others[2] = {false};
+  uint64_t now = 1000 * ms;
+  for (int i = 0; i < 200; i++, now += ms) {
+    groups_note(&groups, &others[i % 2], true, now);
+    ck_assert(groups_hold(&groups, now) == (i < 100));
+    groups_note(&groups, &others[(i + 1) % 2], false, now);
+  }
+}
+END_TEST
+
 /* Neither for one that stays open, nor because of many streams one always has one. */
 START_TEST(a_scrape_never_waits_long)
 {
@@ -441,6 +455,7 @@ int main(void)
   tcase_add_test(tests, there_is_room_for_max_series);
   tcase_add_test(tests, a_scrape_waits_for_the_end_of_a_group);
   tcase_add_test(tests, each_stream_has_groups_of_its_own);
+  tcase_add_test(tests, a_scrape_that_has_waited_comes_through);
   tcase_add_test(tests, a_scrape_never_waits_long);
   tcase_add_test(tests, nothing_spins_while_a_scrape_waits);
   return check_main("prometheus", tests);

@@ -49,17 +49,28 @@ static enum evp_status dashboard_stream_begin(void *self, const struct evp_strea
   return EVP_OK;
 }
 
-static enum evp_status dashboard_stream_end(void *self, const struct evp_stream *stream)
-{
-  struct dashboard *dashboard = self;
-  run_end(evp_stream_local(dashboard->ctx, stream));
-  return EVP_OK;
-}
-
 static void count(struct evp_ctx *ctx, uint64_t *items, const char *reason)
 {
   if (*items) evp_drop(ctx, *items, reason);
   *items = 0;
+}
+
+static void count_losses(struct dashboard *dashboard, struct run *run)
+{
+  count(dashboard->ctx, &run->no_room, "no_room");
+  count(dashboard->ctx, &run->not_newer, "not_newer");
+  count(dashboard->ctx, &run->other_censuses, "second_census");
+  count(dashboard->ctx, &run->wrong_time, "wrong_time");
+}
+
+/* What waited for a confirmation or a place is judged at the end, and may be lost then. */
+static enum evp_status dashboard_stream_end(void *self, const struct evp_stream *stream)
+{
+  struct dashboard *dashboard = self;
+  struct run *run = evp_stream_local(dashboard->ctx, stream);
+  run_end(run);
+  count_losses(dashboard, run);
+  return EVP_OK;
 }
 
 static enum evp_status dashboard_write(void *self, const struct evp_batch *batch)
@@ -74,10 +85,7 @@ static enum evp_status dashboard_write(void *self, const struct evp_batch *batch
   if (run->anew) visitors_lose(run->program);
   run->anew = false;
   dashboard->families |= run->families;
-  count(dashboard->ctx, &run->no_room, "no_room");
-  count(dashboard->ctx, &run->not_newer, "not_newer");
-  count(dashboard->ctx, &run->other_censuses, "second_census");
-  count(dashboard->ctx, &run->wrong_time, "wrong_time");
+  count_losses(dashboard, run);
   return EVP_OK;
 }
 

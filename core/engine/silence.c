@@ -11,11 +11,6 @@ static unsigned bit(enum evp_silence reason)
   return 1u << reason;
 }
 
-static uint64_t due(const struct question *asked, uint64_t after)
-{
-  return after < UINT64_MAX - asked->since ? asked->since + after : UINT64_MAX;
-}
-
 /* The one thing that is missing next, and since when. */
 static struct question question(const struct silence *silence, const struct silence_facts *facts)
 {
@@ -80,7 +75,7 @@ void silence_look(struct silence *silence, const struct evp_ctx *source, const s
   if (facts->events && !silence->first_event) silence->first_event = now;
   struct question asked = question(silence, facts);
   if (silence->counted != 1u + asked.reason) count(silence, source, 0); /* what was missing has come */
-  if (!asked.since || silence->said & bit(asked.reason) || now < due(&asked, after)) return;
+  if (!asked.since || silence->said & bit(asked.reason) || now < time_after(asked.since, after)) return;
   silence->said |= bit(asked.reason);
   count(silence, source, 1u + asked.reason);
   explain(source, asked.reason, (now - asked.since + NS_PER_S / 2) / NS_PER_S);
@@ -89,5 +84,5 @@ void silence_look(struct silence *silence, const struct evp_ctx *source, const s
 uint64_t silence_deadline(const struct silence *silence, const struct silence_facts *facts, uint64_t after)
 {
   struct question asked = question(silence, facts);
-  return !asked.since || silence->said & bit(asked.reason) ? UINT64_MAX : due(&asked, after);
+  return !asked.since || silence->said & bit(asked.reason) ? UINT64_MAX : time_after(asked.since, after);
 }

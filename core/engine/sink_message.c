@@ -51,11 +51,6 @@ static int64_t item_time(const struct evp_batch *batch, uint32_t i)
   }
 }
 
-static uint64_t saturating_add(uint64_t time, uint64_t delay)
-{
-  return delay > UINT64_MAX - time ? UINT64_MAX : time + delay; /* `never` is UINT64_MAX */
-}
-
 static void note_times(struct sink *sink, const struct evp_batch *slice)
 {
   for (uint32_t i = 0; i < slice->n; i++) {
@@ -85,7 +80,7 @@ static void encode_slice(struct sink *sink, const struct evp_batch *slice)
   items -= atomic_load(&sink->ctx->dropped) - dropped; /* it counted these itself */
   note_times(sink, slice);
   if (!sink->message_items) {
-    sink->seal_due = saturating_add(sink->now, settings->batch.max_delay);
+    sink->seal_due = time_after(sink->now, settings->batch.max_delay);
     atomic_store_explicit(&sink->message_since, statistics_get(&sink->working_since), memory_order_relaxed);
   }
   sink->message_items += items;

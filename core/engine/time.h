@@ -22,6 +22,12 @@ static inline int64_t time_unix(void)
   return (int64_t)((uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec);
 }
 
+/* A deadline: `delay` after `time`; UINT64_MAX, never, if that is beyond all times, as after a delay of `never` (EVP_NEVER). */
+static inline uint64_t time_after(uint64_t time, uint64_t delay)
+{
+  return delay > UINT64_MAX - time ? UINT64_MAX : time + delay;
+}
+
 /* What poll(2) and epoll_wait(2) want: milliseconds until a monotonic deadline, rounded up; -1 for UINT64_MAX. */
 static inline int time_poll_timeout(uint64_t deadline)
 {

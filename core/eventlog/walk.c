@@ -37,9 +37,10 @@ static uint64_t tail_of_cap(uint16_t cap)
 }
 
 /* The hot loop, one function since its values live in registers. From memory each turn waits for type -> length -> next record,
- * some ten cycles; so the commonest lengths are guessed by branches, which the processor predicts. What is not plain (type
- * unknown, time out of its block, end of data near, a definition, a marker) ends it; records.c looks closer. Every event is
- * written, and kept by stepping on only if it is wanted. */
+ * some ten cycles; so the commonest lengths are guessed by branches, which the processor predicts. Records that say their length
+ * themselves are told first, for a heap profile is made of them. What is not plain (type unknown, time out of its block, end of
+ * data near, a definition, a marker) ends it; records.c looks closer. Every event is written, and kept by stepping on only if it
+ * is wanted. */
 void walk_plain_records(struct eventlog *log, struct cursor *c)
 {
   if (c->size - c->at < 2 * HEAD_BYTES) return;

@@ -46,6 +46,13 @@ static void take_all(void)
   out.n_ready = 0;
 }
 
+/* Of the first n items of the first batch only the one at this place is the last of its series. */
+static void expect_last(uint32_t n, uint32_t place)
+{
+  const struct evp_metric *metrics = out.ready[0]->batch.metrics;
+  for (uint32_t i = 0; i < n; i++) ck_assert_uint_eq(metrics[i].flags, i == place ? EVP_METRIC_LAST : 0);
+}
+
 /* A call of many small censuses makes one batch of them all, with everything in order. */
 START_TEST(small_groups_share_a_batch)
 {
@@ -80,8 +87,7 @@ START_TEST(a_series_ends_in_its_stream_only)
   out_finish(&other);
   ck_assert_uint_eq(other.ready[0]->batch.metrics[0].flags & EVP_METRIC_LAST, 0);
   out_finish(&out);
-  const struct evp_metric *metrics = out.ready[0]->batch.metrics;
-  for (int i = 0; i < 3; i++) ck_assert_uint_eq(metrics[i].flags & EVP_METRIC_LAST, i == 2 ? EVP_METRIC_LAST : 0);
+  expect_last(3, 2);
   out_free(&other);
   series_unref(harness.engine.series, another);
   take_all();
@@ -97,8 +103,7 @@ START_TEST(what_comes_after_the_end_is_not_the_last)
   emit(2);
   ck_assert_int_eq(evp_emit_int(&out, another, 5, 5), EVP_OK);
   out_finish(&out);
-  const uint32_t last[] = {EVP_METRIC_LAST, 0, 0, 0};
-  for (int i = 0; i < 4; i++) ck_assert_uint_eq(out.ready[0]->batch.metrics[i].flags, last[i]);
+  expect_last(4, 0);
   series_unref(harness.engine.series, another);
   take_all();
 }
@@ -112,7 +117,7 @@ START_TEST(the_last_item_is_marked_wherever_it_is)
   for (int i = 0; i < 5; i++) ck_assert_int_eq(evp_emit_int(&out, another, 5, 5), EVP_OK);
   out_end_series(&out, series);
   out_finish(&out);
-  for (int i = 0; i < 8; i++) ck_assert_uint_eq(out.ready[0]->batch.metrics[i].flags, i == 2 ? EVP_METRIC_LAST : 0);
+  expect_last(8, 2);
   series_unref(harness.engine.series, another);
   take_all();
 }

@@ -591,7 +591,8 @@ struct evp_plugin {
      of at most 256 items for it; the slice can not be kept by reference. seal finishes a message (brackets, gzip): what it
      makes is what waits, in memory or in the spool, and what deliver gets. unseal appends to `plain`, which is empty, what
      seal was given; of a message that is plain already, which its bytes must tell, what it is. It is called when deliver
-     asks for it, and for dead letters, which are to be read; REJECT: it is damaged. */
+     asks for it, and for dead letters, which are to be read (one that it does not return OK for is written as it is);
+     REJECT: it is damaged. */
   enum evp_status (*encode)(void *self, const struct evp_batch *batch, struct evp_buf *message);
   enum evp_status (*seal)(void *self, struct evp_buf *message);
   enum evp_status (*unseal)(void *self, const struct evp_message *message, struct evp_buf *plain);

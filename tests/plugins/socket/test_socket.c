@@ -3,6 +3,7 @@
 #include "resolver.h"
 #include "sink_host.h"
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -281,8 +282,20 @@ START_TEST(a_name_that_nobody_knows)
 }
 END_TEST
 
+static size_t count_threads(void)
+{
+  size_t n = 0;
+  DIR *tasks = opendir("/proc/self/task");
+  ck_assert_ptr_nonnull(tasks);
+  for (const struct dirent *entry; (entry = readdir(tasks));) n += entry->d_name[0] != '.';
+  closedir(tasks);
+  return n;
+}
+
+/* At its end libc may hold memory that a thread in the middle of a lookup has not let go of: that is no leak. */
 START_TEST(an_answer_that_nobody_waits_for)
 {
+  size_t threads = count_threads();
   for (int i = 0; i < 20; i++) {
     struct tcp_address address = {.host = "nobody.invalid", .port = "1"};
     struct resolver resolver = {.address = &address};
@@ -290,6 +303,8 @@ START_TEST(an_answer_that_nobody_waits_for)
     resolver_ask(&resolver, (unsigned)i % 3, &why);
     resolver_free(&resolver);
   }
+  for (int ms = 0; ms < 90000 && count_threads() > threads; ms++) poll(NULL, 0, 1);
+  ck_assert_uint_le(count_threads(), threads);
 }
 END_TEST
 

@@ -129,13 +129,22 @@ class Process:
         self.popen.wait()
 
 
+def fresh_folder():
+    """Short, for the path of a Unix socket has 107 bytes; in consonants, for a name by chance must not hold what a test looks for in an output."""
+    while True:
+        folder = pathlib.Path(tempfile.gettempdir(), "evpipe-" + "".join(random.SystemRandom().choices("BCDFGHJKLMNPQRSTVWXZ", k=8)))
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder
+
+
 class Case(unittest.TestCase):
     """A test with a folder and programs of its own, all of them gone when it ends."""
 
     maxDiff = 4000
 
     def setUp(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="evpipe-"))  # short: the path of a Unix socket has 107 bytes
+        self.folder = fresh_folder()
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.addCleanup(self._end_all)
         self.processes = []
@@ -236,7 +245,7 @@ def eventlog(name):
 
 def unpacked(path):
     if path not in _unpacked:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="evpipe-logs-"))
+        folder = fresh_folder()
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         target = folder / path.stem
         subprocess.run(["zstd", "-q", "-d", path, "-o", target], check=True)

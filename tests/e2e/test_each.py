@@ -215,7 +215,7 @@ class Paths(Case):
         self.programs.begin("x2")
         self.wait_served(process.err, lambda: self.programs.served["x2"])
         self.stop(process)
-        self.assertNotIn("y1", process.err())
+        self.assertNotIn("/y1.sock", process.err())
 
     def test_a_program_starts_again(self):
         """Its socket was left behind; made anew, it is connected to at once, however long the delay has become."""

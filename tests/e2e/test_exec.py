@@ -390,7 +390,8 @@ class Stopping(ExecCase):
         process.send(signal.SIGTERM)
         self.wait_err(process, "has got SIGTERM")
         self.assertEqual(process.stop(signal.SIGINT), 1, process.err())
-        self.assertEqual(self.check_it_finishes_alone(process, keeper)["signals"], [signal.SIGTERM, signal.SIGINT])
+        signals = self.check_it_finishes_alone(process, keeper)["signals"]
+        self.assertCountEqual(signals, [signal.SIGTERM, signal.SIGINT])  # of two that wait for a slow program the kernel gives the smaller first
 
     def test_evpipe_is_killed(self):
         process = self.begin(self.ignoring())

@@ -134,7 +134,7 @@ START_TEST(who_waits_for_room_is_not_busy)
   ck_assert_uint_eq(delivered, 700);
   ck_assert_uint_ge(all, 700 * NS_PER_MS);
   ck_assert_uint_gt(busy, 0);
-  ck_assert_uint_lt(busy, 250 * NS_PER_MS);
+  ck_assert_uint_lt(busy, all / 2); /* five of the seven waits are over before the last message is made */
 }
 END_TEST
 

@@ -140,7 +140,7 @@ class Restarts(SpoolCase):
         self.send(source, process, 1000)
         self.assertEqual(process.stop(), 0, process.err())
         backend = self.backend(port=int(url.rsplit(":", 1)[1]))
-        process = self.evpipe(self.pipeline(url, shutdown="20s", more=f"compression: {then}"), name=f"then-{then}")
+        process = self.evpipe(self.pipeline(url, shutdown="1h", more=f"compression: {then}"), name=f"then-{then}")
         harness.wait_for("what was spooled", lambda: len(backend.lines()) >= source.sent)
         self.assertEqual(process.stop(), 0, process.err())
         self.assertEqual(numbers(backend.lines()), list(range(source.sent)))
@@ -304,7 +304,7 @@ class Trouble(SpoolCase):
         def script(request):
             return Answer(413) if len(request.body) > 20_000 else None
         source, backend = self.numbers(at_once=1000), self.backend(script)
-        config = self.config(self.pipeline(backend.url, shutdown="20s", items=2000, max_size="1MiB"))
+        config = self.config(self.pipeline(backend.url, shutdown="1h", items=2000, max_size="1MiB"))
         process = self.start(["sh", "-c", 'ulimit -f 400; exec "$@"', "sh", *harness.WRAPPER, harness.EVPIPE, "-c", config], "limited")
         source.running.set()
         self.wait_err(process, "error influx .*spool .*(come again whole|trying again)", 30)  # said of what came first
@@ -364,7 +364,7 @@ class DeadLetters(SpoolCase):
         self.assertEqual(process.stop(), 0, process.err())
         messages = self.damage()
         backend = self.backend(port=int(url.rsplit(":", 1)[1]))
-        process = self.evpipe(self.pipeline(url, shutdown="20s", more=f"compression: none\n    dead_letter: {self.folder}/dead"), name="again")
+        process = self.evpipe(self.pipeline(url, shutdown="1h", more=f"compression: none\n    dead_letter: {self.folder}/dead"), name="again")
         harness.wait_for("all but two", lambda: len(backend.taken) >= len(messages) - 2)
         self.assertEqual(process.stop(), 1, process.err())
         self.assertEqual(numbers(backend.lines()), [number for message in [messages[0], *messages[3:]] for number in message])
@@ -399,8 +399,8 @@ class Kills(SpoolCase):
     def life(self, source, backend, i):
         """One process, from its start to its death. Returns when it was killed, and what was sealed until then."""
         self.trouble = self.random.random() < 0.4
+        clients, taken = len(source.begins), len(backend.taken)  # before it runs: it may be quick
         process = self.evpipe(self.pipeline(backend.url, items=100), name=f"life{i}")
-        clients, taken = len(source.begins), len(backend.taken)
         harness.wait_for(lambda: f"evpipe to read: {process.err()}", lambda: len(source.begins) > clients)
         harness.wait_for("evpipe to spool or to deliver", lambda: self.trouble or len(backend.taken) > taken)
         time.sleep(self.random.random() * 0.25)  # the moment is the matter of this test

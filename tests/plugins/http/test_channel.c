@@ -160,6 +160,21 @@ static void wait_readers(unsigned n)
   ck_assert_uint_eq(http_channel_readers(channel), n);
 }
 
+static void wait_connections(unsigned n)
+{
+  for (uint64_t begin = monotonic(); http_server_connections(server) != n && monotonic() - begin < 10 * SECONDS;)
+    turn(5);
+  ck_assert_uint_eq(http_server_connections(server), n);
+}
+
+/* What was read, but for the last bytes: a text that is looked for may come in two parts. */
+static void forget_most(struct client *client)
+{
+  size_t kept = client->size < 64 ? client->size : 64;
+  memmove(client->text, client->text + client->size - kept, kept);
+  client->size = kept;
+}
+
 static struct client *reader(void)
 {
   struct client *client = client_new("GET /live", 0);
@@ -229,13 +244,13 @@ START_TEST(who_reads_too_slowly_is_told_lost)
   ck_assert_ptr_null(strstr(good->text, "event: lost"));
   bool lost = false;
   for (uint64_t begin = monotonic(); !lost && monotonic() - begin < 20 * SECONDS;) {
-    slow->size = 0;
+    forget_most(slow);
     turn(1);
     client_read(slow);
     slow->text[slow->size] = 0;
     const char *at = strstr(slow->text, "event: lost\ndata: {}\n\n");
     lost = at != NULL;
-    if (lost) ck_assert(at == slow->text || (at[-1] == '\n' && at[-2] == '\n'));
+    if (lost) ck_assert(at - slow->text >= 2 && at[-1] == '\n' && at[-2] == '\n');
   }
   ck_assert(lost);
   ck_assert(strstr(slow->text, "data: last\n") || got(slow, "data: last\n", 10 * SECONDS));
@@ -250,7 +265,7 @@ START_TEST(readers_are_bounded_and_who_leaves_makes_room_at_once)
   for (int i = 0; i < READERS; i++) clients[i] = reader();
   struct client *refused = client_new("GET /live", 0);
   ck_assert(got(refused, " 503 ", 10 * SECONDS));
-  ck_assert_ptr_nonnull(strstr(refused->text, "{\"error\":"));
+  ck_assert(got(refused, "{\"error\":", 10 * SECONDS));
   client_free(refused);
   client_free(clients[0]); /* nothing is sent meanwhile */
   wait_readers(READERS - 1);
@@ -300,8 +315,8 @@ END_TEST
 START_TEST(a_request_that_comes_with_the_end_is_not_answered)
 {
   struct client *late = connected("GET /new HT", 0);
+  wait_connections(1);
   turns();
-  ck_assert_uint_eq(http_server_connections(server), 1);
   ck_assert_int_eq(send(late->fd, "TP/1.0\r\nHost: localhost\r\n\r\n", 27, 0), 27);
   http_server_stop(server);
   server = NULL;
@@ -345,8 +360,7 @@ START_TEST(answers_that_nobody_reads_are_bounded)
   client_free(more);
   client_free(small);
   client_free(clients[0]);
-  for (uint64_t begin = monotonic(); http_server_connections(server) > 2 && monotonic() - begin < 10 * SECONDS;)
-    turn(5);
+  wait_connections(2);
   more = client_new("GET /large", 4096);
   ck_assert(got(more, " 200 ", 10 * SECONDS));
   client_free(more);

@@ -42,6 +42,8 @@ sinks:
     {{more}}
 """
 
+ALL = 2242  # points and logs that are made of the log
+
 
 class InfluxdbCase(harness.Case):
     def backend(self, script=(), **more):
@@ -58,6 +60,13 @@ class InfluxdbCase(harness.Case):
         got, _, err = self.run_evpipe(self.pipeline(backend.url, **more))
         self.assertEqual(got, status, err)
         return err
+
+    def end_at_once(self, process):
+        """The first signal only says that nobody wants to wait for ever, the second one that nobody wants to wait."""
+        harness.wait_for("its end after a second signal", lambda: not process.running() or process.send(signal.SIGTERM))
+        self.assertEqual(process.wait(), 1, process.err())
+        self.assertIn("a second signal came: what is not delivered is dropped", process.err())
+        self.check_sound(process)
 
     def expected(self):
         return split_lines((self.folder / "expected").read_text(encoding="utf-8"))
@@ -129,7 +138,8 @@ class Answers(InfluxdbCase):
         self.assertEqual(other.requests, [])
 
     def test_hang(self):
-        self.passing(Answer("hang"), said="(?i)timed? ?out", timeout="2s")  # the answers that come must come in that time
+        # The answers that come must come in that time, or what they are for comes twice.
+        self.passing(Answer("hang"), said="(?i)timed? ?out", timeout=f"{2 * harness.PATIENCE:g}s")
 
     def test_slow(self):
         backend = self.backend([Answer("slow")])
@@ -190,15 +200,24 @@ class Answers(InfluxdbCase):
 
     def test_what_is_lost_of_a_halved_message_is_only_the_rest(self):
         """The server takes some pieces of a message and is gone then: what it has is counted as delivered, and nothing twice."""
+        refused = []
+
         def script(request):
             if len(request.body) > 3000:
                 return Answer(413)
-            return Answer(503) if len(backend.taken) >= 2 else None
+            if len(backend.taken) < 2:
+                return None
+            refused.append(request)
+            return Answer(503)
         backend = self.backend(script)
-        err = self.run_against(backend, status=1, items=2000, shutdown="500ms")
-        there, all_of_them = len(backend.lines()), len(self.expected())
+        process = self.evpipe(self.pipeline(backend.url, items=2000))
+        harness.wait_for("a piece to be refused", lambda: refused)
+        self.wait_err(process, "HTTP 503; trying again")
+        harness.wait_for("the log to be read to its end", lambda: len(self.expected()) == ALL)
+        self.end_at_once(process)
+        there = len(backend.lines())
         self.assertGreater(there, 2)
-        self.assertRegex(err, rf"influx .*done: .*delivered {there},.*dropped {all_of_them - there}\b")
+        self.assertRegex(process.err(), rf"influx .*done: .*delivered {there},.*dropped {ALL - there}\b")
 
     def test_a_line_that_is_too_large_is_counted(self):
         def script(request):
@@ -285,10 +304,7 @@ class Tls(InfluxdbCase):
         backend = self.backend(tls=self.certificates())
         process = self.evpipe(self.pipeline(backend.url, shutdown="60s"))
         self.wait_err(process, "(?i)certificate.*trying again")
-        # The first one only says that nobody wants to wait for ever, the second one that nobody wants to wait.
-        harness.wait_for("its end after a second signal", lambda: not process.running() or process.send(signal.SIGTERM))
-        self.assertEqual(process.wait(), 1, process.err())
-        self.assertIn("a second signal came: what is not delivered is dropped", process.err())
+        self.end_at_once(process)
         self.assertEqual(backend.requests, [])
 
     def test_without_verification(self):

@@ -130,8 +130,8 @@ class Output(harness.Case):
 
 
 class Terminal(harness.Case):
-    def run_on_terminal(self, config, screen, environment, stop_after):
-        """Runs evpipe with both outputs on a terminal, and stops it after so many pictures."""
+    def run_on_terminal(self, config, screen, environment, stop_after, with_text=""):
+        """Runs evpipe with both outputs on a terminal, and stops it after so many pictures, and when that text was in one."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", screen.height, screen.width, 0, 0))
         process = subprocess.Popen([harness.EVPIPE, "-c", self.config(config)], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
@@ -149,7 +149,7 @@ class Terminal(harness.Case):
 
         reader = threading.Thread(target=read)
         reader.start()
-        harness.wait_for(lambda: b"".join(sent), lambda: b"".join(sent).count(b"\x1b[?25h") >= stop_after)
+        harness.wait_for(lambda: b"".join(sent), lambda: b"".join(sent).count(b"\x1b[?25h") >= stop_after and with_text.encode() in b"".join(sent))
         process.terminate()
         status = process.wait(60 * harness.PATIENCE)
         reader.join()
@@ -161,7 +161,7 @@ class Terminal(harness.Case):
     def test_the_picture_is_replaced_and_the_log_stays(self):
         server = self.replay(harness.OWN_LOG, "--pace", "4x")
         screen = Screen(120, 40)
-        status, text = self.run_on_terminal(pipeline(f"socket\n    unix: {server.path}", format="summary"), screen, {}, 4)
+        status, text = self.run_on_terminal(pipeline(f"socket\n    unix: {server.path}", format="summary"), screen, {}, 4, "THUNK_0_1")
         shown = screen.text()
         self.assertEqual(status, 0, shown)
         self.assertTrue(screen.cursor_shown)

@@ -89,12 +89,14 @@ void http_connection_accept(struct http_server *server, int listening)
     socklen_t size = sizeof address;
     int fd = accept4(listening, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-      complaint_over(&server->unaccepted);
       admit(server, fd, &address, size);
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    if (errno != EAGAIN) let_wait(server, errno);
+    if (errno == EAGAIN)
+      complaint_over(&server->unaccepted); /* nobody waits */
+    else
+      let_wait(server, errno);
     break;
   }
   say_refused(server);

@@ -447,9 +447,11 @@ class Hardening(HttpCase):
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (self.open_files(process) + 2, limits[1]))
         connections = [self.connect() for _ in range(10)]
         self.wait_err(process, r"can not accept connections, which wait: Too many open files")
-        last = connections[-1]
+        next_one, last = connections[2], connections[-1]
+        next_one.sendall(self.get("/livez"))
         last.sendall(self.get("/livez"))
-        connections.pop(0).close()  # makes room for one of the others only
+        connections[0].close()  # makes room for one of the others only: they still wait, which is not said again
+        self.assertIn(b" 200 ", next_one.recv(1000))
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
         self.assertIn(b" 200 ", last.recv(1000))
         self.assertEqual(process.err().count("can not accept"), 1)

@@ -466,10 +466,12 @@ class Hardening(HttpCase):
             with contextlib.suppress(OSError):
                 connection.setblocking(False)
                 connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000)
+        waits = []
         for _ in range(20):
             begin = time.monotonic()
             self.assertEqual(self.request("/livez")[0], 200)
-            self.assertLess(time.monotonic() - begin, 8)  # those who do not read are cut off after ten seconds
+            waits.append(time.monotonic() - begin)
+        self.assertLess(sorted(waits)[10], 8, waits)  # else it would have waited until they are cut off
         self.end(process)
 
     def test_under_load(self):

@@ -6,6 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { OTHER_PORTS = 20 /* that are tried */ };
+
+static const char TAKEN[] = "somebody else listens on that port";
+
 static unsigned port_of(int fd)
 {
   struct sockaddr_storage address = {0};
@@ -29,7 +33,7 @@ static const char *listen_on(struct tcp_listen *sockets, int fd)
   if (listen(fd, TCP_LISTEN_WAITING)) {
     int error = errno;
     close(fd);
-    return error == EADDRINUSE ? "somebody else listens on that port" : strerror(error);
+    return error == EADDRINUSE ? TAKEN : strerror(error);
   }
   sockets->fds[sockets->n++] = fd;
   sockets->port = port_of(fd);
@@ -47,7 +51,7 @@ static const char *open_address(struct tcp_listen *sockets, const struct addrinf
   int error = errno;
   close(fd);
   if (error == EADDRNOTAVAIL && address->ai_family == AF_INET6) return NULL;
-  return error == EADDRINUSE ? "somebody else listens on that port" : strerror(error);
+  return error == EADDRINUSE ? TAKEN : strerror(error);
 }
 
 const char *tcp_listen_parse(struct tcp_address *address, const char *text)
@@ -62,6 +66,16 @@ const char *tcp_listen_parse(struct tcp_address *address, const char *text)
   return wrong;
 }
 
+static const char *open_all(struct tcp_listen *sockets, const struct addrinfo *found)
+{
+  const char *wrong = NULL;
+  for (const struct addrinfo *each = found; !wrong && each && sockets->n < TCP_LISTEN_SOCKETS; each = each->ai_next)
+    wrong = open_address(sockets, each);
+  if (!wrong && !sockets->n) wrong = "is no address of this machine";
+  if (wrong) tcp_listen_close(sockets);
+  return wrong;
+}
+
 const char *tcp_listen_open(struct tcp_listen *sockets, const struct tcp_address *address)
 {
   const struct addrinfo hints = {
@@ -69,12 +83,11 @@ const char *tcp_listen_open(struct tcp_listen *sockets, const struct tcp_address
   struct addrinfo *found;
   int error = getaddrinfo(address->host, address->port, &hints, &found);
   if (error) return gai_strerror(error);
-  const char *wrong = NULL;
-  for (struct addrinfo *each = found; !wrong && each && sockets->n < TCP_LISTEN_SOCKETS; each = each->ai_next)
-    wrong = open_address(sockets, each);
+  const char *wrong = open_all(sockets, found);
+  /* Any port: what the kernel chose for the first address may be taken at the next one. */
+  for (int more = OTHER_PORTS; wrong == TAKEN && !strcmp(address->port, "0") && more; more--)
+    wrong = open_all(sockets, found);
   freeaddrinfo(found);
-  if (!wrong && !sockets->n) wrong = "is no address of this machine";
-  if (wrong) tcp_listen_close(sockets);
   return wrong;
 }
 

@@ -3,8 +3,13 @@
 #include "http_private.h"
 #include "sink_host.h"
 #include "tcp_listen.h"
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* ------------------------------------------------------------------------------------------------------------- targets */
 
@@ -152,6 +157,47 @@ END_TEST
 
 /* -------------------------------------------------------------------------------------------------------------- listen */
 
+/* Before libc's own: `two` has two addresses on every machine, and a port may be taken at the second of them. */
+static int taken_times;
+
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+{
+  int (*look_up)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+  *(void **)&look_up = dlsym(RTLD_NEXT, "getaddrinfo");
+  if (!host || strcmp(host, "two")) return look_up(host, port, hints, found);
+  int error = look_up("127.0.0.1", port, hints, found);
+  return error ? error : look_up("127.0.0.2", port, hints, &(*found)->ai_next);
+}
+
+int bind(int fd, const struct sockaddr *address, socklen_t size)
+{
+  int (*really)(int, const struct sockaddr *, socklen_t);
+  const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+  *(void **)&really = dlsym(RTLD_NEXT, "bind");
+  if (address->sa_family != AF_INET || in->sin_addr.s_addr != htonl(0x7f000002) || !taken_times)
+    return really(fd, address, size);
+  taken_times--;
+  errno = EADDRINUSE;
+  return -1;
+}
+
+START_TEST(any_port_is_one_that_is_free_at_all_addresses)
+{
+  struct tcp_address address = {.host = "two", .port = "0"};
+  struct tcp_listen sockets = {0};
+  taken_times = 3;
+  ck_assert_ptr_null(tcp_listen_open(&sockets, &address));
+  ck_assert_uint_eq(sockets.n, 2);
+  ck_assert_int_eq(taken_times, 0);
+  snprintf(address.port, sizeof address.port, "%u", sockets.port);
+  tcp_listen_close(&sockets);
+  taken_times = 1; /* a port that is wanted is no other */
+  ck_assert_str_eq(tcp_listen_open(&sockets, &address), "somebody else listens on that port");
+  ck_assert_int_eq(taken_times, 0);
+  ck_assert_uint_eq(sockets.n, 0);
+}
+END_TEST
+
 START_TEST(localhost_has_one_port_for_all_its_addresses)
 {
   struct tcp_address address;
@@ -181,6 +227,7 @@ int main(void)
   tcase_add_test(tests, weights_of_headers);
   tcase_add_test(tests, options_that_are_right);
   tcase_add_test(tests, options_that_are_wrong);
+  tcase_add_test(tests, any_port_is_one_that_is_free_at_all_addresses);
   tcase_add_test(tests, localhost_has_one_port_for_all_its_addresses);
   return check_main("http", tests);
 }

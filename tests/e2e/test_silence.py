@@ -9,8 +9,8 @@ import harness
 import eventlog
 import eventlog_writer as writer
 
-SILENCE = f"{600 * harness.PATIENCE:.0f}ms"
-LONGER = f"{900 * harness.PATIENCE:.0f}ms"
+SILENCE = f"{500 + 500 * harness.PATIENCE:.0f}ms"
+LONGER = f"{750 + 750 * harness.PATIENCE:.0f}ms"
 HEAP = """
     sources:
       app: {plugin: socket, unix: "%s", silence: SILENCE}

@@ -54,7 +54,8 @@ class ExecCase(harness.Case):
     def end_strays(self):
         for pid in self.strays:
             if not gone(pid):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # in this very moment it is
+                    os.kill(pid, signal.SIGKILL)
 
     def fake(self, *steps):
         return json.dumps([harness.sys.executable, str(FAKE), "{eventlog}", *(str(step) for step in steps)])
@@ -364,10 +365,10 @@ class Stopping(ExecCase):
         self.assertEqual(self.note("done")["signals"], [signal.SIGINT])
         self.assertEqual(self.events(), self.plain())
 
-    def ignoring(self):
+    def ignoring(self, *steps):
         """A program that takes its signals and goes on until it is told, with more to write than a FIFO holds."""
         go, done = self.folder / "go", self.folder / "done"
-        return self.lingering(f"wait={go}", *[f"write={LOG}"] * 4, f"note={done}", "exit=0")[0]
+        return self.lingering(*steps, f"wait={go}", *[f"write={LOG}"] * 4, f"note={done}", "exit=0")[0]
 
     def check_it_finishes_alone(self, process, keeper):
         self.assertFalse(gone(keeper))
@@ -385,10 +386,11 @@ class Stopping(ExecCase):
         self.assertEqual(self.check_it_finishes_alone(process, keeper)["signals"], [signal.SIGTERM])
 
     def test_a_second_signal_is_passed_on_too_and_ends_evpipe(self):
-        process = self.begin(self.ignoring(), timeout="1h")
+        process = self.begin(self.ignoring("await=1", f"note={self.folder / 'first'}"), timeout="1h")
         keeper, _ = self.keeper(process), self.note("ready")
         process.send(signal.SIGTERM)
         self.wait_err(process, "has got SIGTERM")
+        self.note("first")  # of two that wait for a busy program SIGINT, the lower number, would be taken first
         self.assertEqual(process.stop(signal.SIGINT), 1, process.err())
         signals = self.check_it_finishes_alone(process, keeper)["signals"]
         self.assertCountEqual(signals, [signal.SIGTERM, signal.SIGINT])  # of two that wait for a slow program the kernel gives the smaller first
@@ -439,8 +441,12 @@ class Stopping(ExecCase):
     def test_the_keeper_holds_nothing_of_evpipes(self):
         process = self.begin(self.ignoring())
         keeper, _ = self.keeper(process), self.note("ready")
-        held = lambda: [os.readlink(f"/proc/{keeper}/fd/{number}") for number in os.listdir(f"/proc/{keeper}/fd")]
-        harness.wait_for(lambda: f"three descriptors, not {held()}", lambda: len(held()) == 3)
+
+        def held():
+            for number in os.listdir(f"/proc/{keeper}/fd"):
+                with contextlib.suppress(FileNotFoundError):  # it has just been closed
+                    yield os.readlink(f"/proc/{keeper}/fd/{number}")
+        harness.wait_for(lambda: f"three descriptors, not {list(held())}", lambda: len(list(held())) == 3)
         self.assertEqual(sorted(re.sub(r"[^a-z]*$|^.*/evpipe-[^/]*/", "", name) for name in held()), ["anon_inode:[pidfd", "eventlog", "socket"])
         self.assertEqual(process.stop(signal.SIGKILL), -signal.SIGKILL)
         self.check_it_finishes_alone(process, keeper)

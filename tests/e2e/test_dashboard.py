@@ -84,8 +84,49 @@ class Case(harness.Case):
         self.addCleanup(live.close)
         return live
 
+    def wait_census(self, visitors, total):
+        """Until all of them were told of a census of so many bytes."""
+        for live in visitors:
+            harness.wait_for("the last census", lambda live=live: any(total in totals(event.data) for event in reversed(live.all("samples"))))
+
     def hello(self, live):
         return harness.wait_for("hello", lambda: live.all("hello"))[0].data["seq"]
+
+
+def totals(told):
+    """Of the censuses in a history or a push."""
+    return (told.get("census") or {}).get("total", [])
+
+
+class Program:
+    """A live one on a Unix socket, which says what it is told to: a push has no more in it than what was said since the one before, however long
+    somebody had to wait for a processor."""
+
+    def __init__(self, case):
+        self.log = eventlog_writer.Log()
+        self.log.epoch = time.time_ns() - 10**10  # so that none of it lies in the future
+        self.log.init(breakdown=7)
+        self.path = case.folder / "program.sock"
+        self.listener, self.client = socket.socket(socket.AF_UNIX), None
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        case.addCleanup(self.close)
+
+    def begin(self):
+        self.listener.settimeout(60 * harness.PATIENCE)
+        self.client, _ = self.listener.accept()
+        self.client.settimeout(60 * harness.PATIENCE)
+        self.client.sendall(self.log.data(end=False))
+
+    def say(self):
+        """All that was put into the log's records."""
+        self.log.block()
+        self.client.sendall(self.log.blocks[-1])
+
+    def close(self):
+        for each in (self.listener, self.client):
+            if each:
+                each.close()
 
 
 class Numbers(Case):
@@ -448,19 +489,24 @@ class Pushes(Case):
         self.end(process)
 
     def test_what_is_pushed_is_what_was_measured(self):
-        """A slow program: every single sample and census arrives."""
-        log = eventlog_writer.Log()
-        log.init(breakdown=7)
-        for i in range(30):
-            log.records.append(eventlog_writer.heap_size((i + 1) * 10**8, (i + 1) << 20))
-            log.census((i + 1) * 10**8 + 1000, [("A", 8 * (i + 1)), (f"B{i}", 16)])
-            log.block()
-        (self.folder / "log").write_bytes(log.data())
-        process, page = self.look(self.folder / "log", clock="now", pace="realtime")
+        """Of a program that waits until what it said has arrived, so that a push has room for it: every single sample and census."""
+        program = Program(self)
+        process, page = self.live(program.path)
+        program.begin()
+
+        def say(which):
+            for i in which:
+                program.log.records.append(eventlog_writer.heap_size((i + 1) * 10**8, (i + 1) << 20))
+                program.log.census((i + 1) * 10**8 + 1000, [("A", 8 * (i + 1)), (f"B{i}", 16)])
+            program.say()
+        say(range(3))
         self.wait_program(page)
+        harness.wait_for("the first censuses", lambda: 3 * 8 + 16 in totals(page.history(columns=2000)))
         live = self.visitor(page)
         history = page.history(columns=2000)
-        harness.wait_for("the last census", lambda: any(30 * 8 + 16 in event.data.get("census", {}).get("total", []) for event in live.all("samples")))
+        for first in range(3, 30, 3):
+            say(range(first, first + 3))
+            self.wait_census([live], (first + 3) * 8 + 16)
         pushed, _ = self.rows(live, history["seq"])
         before = self.rows_of(history)
         self.assertEqual([value for _, value in before["size"] + pushed["size"]], [(i + 1) << 20 for i in range(30)])
@@ -580,6 +626,8 @@ class Control(Case):
 
 
 class Visitors(Case):
+    BANDS = 10000
+
     def big_log(self, censuses, bands, step):
         """Censuses of many bands, `step` ns apart."""
         log = eventlog_writer.Log()
@@ -592,12 +640,23 @@ class Visitors(Case):
         return path
 
     def test_visitors_and_one_that_does_not_read(self):
-        log = self.big_log(30, 10000, 10**8)
-        process = self.evpipe(harness.copies(PIPELINE, log=log, clock="now", pace="realtime, loop: true", history="never", more=""))
-        page = self.page_of(process)
+        program = Program(self)
+        process, page = self.live(program.path)
+        program.begin()
+        said = 0
+
+        def say(n):
+            """Censuses of many bands; the total of the last one."""
+            nonlocal said
+            for _ in range(n):
+                said += 1
+                program.log.census(said * 10**8, [(f"Some.Module.band{j}", 8 * (said + j % 1009)) for j in range(self.BANDS)])
+                program.say()
+            return sum(8 * (said + j % 1009) for j in range(self.BANDS))
+        # The push that names all bands for the first time is larger than what may wait for a visitor: nobody is there for it.
+        total = say(1)
         self.wait_program(page)
-        # The push that names 12,000 bands for the first time is larger than what may wait for a visitor: nobody is there for it.
-        harness.wait_for("a census", lambda: page.history()["census"])
+        harness.wait_for("a census", lambda: total in totals(page.history()))
         deaf = self.visitor(page, deaf=True)
         visitors = [self.visitor(page) for _ in range(5)]
         for live in visitors:
@@ -605,8 +664,9 @@ class Visitors(Case):
 
         def read():
             return sum(event.size for event in visitors[0].all("samples"))
-        harness.wait_for("more than what waits for one", lambda: read() > 6 << 20)
-        self.assertEqual(visitors[0].all("health")[-1].data["visitors"], 6)
+        while read() <= 6 << 20:  # that is more than what waits for one, and each say half of that
+            self.wait_census(visitors, say(4))
+        harness.wait_for("six to be counted", lambda: visitors[0].all("health")[-1].data["visitors"] == 6)
         for live in visitors:
             sequences = [event.data["seq"] for event in live.all("samples")]
             self.assertEqual(sequences, list(range(sequences[0], sequences[0] + len(sequences))))
@@ -616,6 +676,7 @@ class Visitors(Case):
         deaf.listen()
         harness.wait_for("lost", lambda: deaf.all("lost"))
         lost = deaf.events.index(deaf.all("lost")[0])
+        say(1)
         harness.wait_for("what comes then", lambda: any(event.name == "samples" for event in deaf.events[lost:]))
         self.assertLess(lost, len(visitors[0].events))
         self.end(process)

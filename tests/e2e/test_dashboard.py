@@ -454,7 +454,7 @@ class Pushes(Case):
 
     def test_history_and_pushes_make_no_gap_and_no_double(self):
         """Visitors come while a program runs, at different times; each has all of it in the end, once."""
-        server = self.replay(harness.OWN_LOG, "--pace", "1x", "--now", "--end", "hold")
+        server = self.replay(harness.OWN_LOG, "--pace", "1x", "--now")
         process, page = self.live(server.path)
         self.wait_program(page)
         early = self.visitor(page)
@@ -467,9 +467,9 @@ class Pushes(Case):
             history = page.history(columns=2000)
             self.assertGreaterEqual(history["seq"], hello)
             visitors.append((live, history))
-        harness.wait_for("the end of the log", lambda: [log for event in early.all("samples") for log in event.data.get("logs", [])][-1:] and
-                         page.history(columns=2000)["allocated"]["bytes"][-1] > 10**9, 60)
+        self.wait_program(page, live=False)
         whole, censuses = page.history(columns=2000), 0
+        self.assertGreater(whole["allocated"]["bytes"][-1], 10**9)
         for live, history in visitors:
             harness.wait_for("the last push", lambda live=live: live.all("samples") and live.all("samples")[-1].data["seq"] >= whole["seq"])
             before, expected = self.rows_of(history), self.rows_of(whole)
@@ -523,9 +523,8 @@ class Pushes(Case):
     def test_a_reconnect_and_a_restart_go_on_with_the_same_program(self):
         server = self.replay(harness.OWN_LOG, "--end", "close", "--again", "restart", "--now")
         process, page = self.live(server.path)
-        program = self.wait_program(page, runs=3)
-        self.assertEqual(len(page.programs()), 1)
-        self.assertEqual(program["id"], 1)
+        harness.wait_for("a third run", lambda: any(program["runs"] >= 3 for program in page.programs()))  # who looks late sees the fourth
+        self.assertEqual([program["id"] for program in page.programs()], [1])
         history = harness.wait_for("what came in the third run", lambda: len((found := page.history(columns=2000))["breaks"]) >= 2 and found)
         server.stop()
         self.assertEqual(history["breaks"], sorted(history["breaks"]))
@@ -549,9 +548,10 @@ class Pushes(Case):
         servers.append(self.replay(harness.OWN_LOG, "--end", "hold", name="four"))
         harness.wait_for("news of a fourth one", lambda: any(len(event.data["programs"]) == 4 for event in live.all("programs")))
         harness.wait_for("the same in the lobby", lambda: any(len(event.data["programs"]) == 4 for event in lobby.all("programs")))
-        histories = [page.history(program["id"], columns=2000)["heap"] for program in page.programs()[:3]]
-        self.assertEqual(histories[0], histories[1])
-        self.assertEqual(histories[0], histories[2])
+
+        def histories():
+            return [page.history(program["id"], columns=2000)["heap"] for program in page.programs()[:3]]
+        harness.wait_for(lambda: f"the same of all: {histories()}", lambda: (each := histories())[0]["time"] and each[0] == each[1] == each[2])
         self.end(process)
 
     def test_programs_that_can_not_be_told_apart(self):
@@ -734,11 +734,11 @@ class Visitors(Case):
             try:
                 harness.wait_for("the program", lambda: page.programs())
                 self.wait_over(page, seconds=120)
+                harness.wait_for("more than one answer for each", lambda: answers[200] > 8)
             finally:
                 stop.set()
             for each in asking:
                 each.result()
-        self.assertGreater(answers[200], 8)
         self.assertEqual(set(answers) - {200, 404}, set())
         census = page.history(columns=2000, bands=500)["census"]
         self.assertEqual(len(census["time"]), censuses)

@@ -485,7 +485,7 @@ class Stopping(ExecCase):
             (self.folder / name).touch()
         reader, writer = os.pipe()
         process = self.evpipe(f"""
-            shutdown_timeout: 100ms
+            shutdown_timeout: {100 * harness.PATIENCE:.0f}ms
             sources:
               apps:
                 plugin: exec

@@ -385,7 +385,8 @@ class Paths(Control):
         self.assertFalse(self.socket.exists())
 
     def test_nobody_there(self):
-        for path, expected in ((self.folder / "none", "there is no such socket"), (harness.OWN_LOG, "nobody listens"), ("x" * 200, "longer than the 107 bytes")):
+        (self.folder / "file").touch()
+        for path, expected in ((self.folder / "none", "there is no such socket"), (self.folder / "file", "nobody listens"), ("x" * 200, "longer than the 107 bytes")):
             status, out, err = self.ctl("stats", path=path)
             self.assertEqual((status, out), (1, ""))
             self.assertIn(expected, err)

@@ -657,8 +657,9 @@ class Visitors(Case):
         total = say(1)
         self.wait_program(page)
         harness.wait_for("a census", lambda: total in totals(page.history()))
+        # As few as will do: a visitor who takes nothing for 75 s is sent away, and that is how long a busy machine may take to the end of this.
         deaf = self.visitor(page, deaf=True)
-        visitors = [self.visitor(page) for _ in range(5)]
+        visitors = [self.visitor(page) for _ in range(3)]
         for live in visitors:
             self.hello(live)
 
@@ -666,7 +667,7 @@ class Visitors(Case):
             return sum(event.size for event in visitors[0].all("samples"))
         while read() <= 6 << 20:  # that is more than what waits for one, and each say half of that
             self.wait_census(visitors, say(4))
-        harness.wait_for("six to be counted", lambda: visitors[0].all("health")[-1].data["visitors"] == 6)
+        harness.wait_for("four to be counted", lambda: visitors[0].all("health")[-1].data["visitors"] == 4)
         for live in visitors:
             sequences = [event.data["seq"] for event in live.all("samples")]
             self.assertEqual(sequences, list(range(sequences[0], sequences[0] + len(sequences))))

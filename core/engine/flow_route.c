@@ -82,30 +82,38 @@ static const struct hold_settings *hold_of(const struct flow *flow)
   return flow->stream->instance ? &flow->stream->instance->source.hold : &flow->source->config->source.hold;
 }
 
+/* Those of a census have one time. */
+static void stamp_metrics(struct clock *clock, struct evp_metric *metrics, uint32_t n, uint32_t flags)
+{
+  int64_t time = metrics[0].time, stamped = clock_stamp(clock, (uint64_t)time);
+  for (uint32_t i = 0; i < n; i++) {
+    if (metrics[i].time != time) {
+      time = metrics[i].time;
+      stamped = clock_stamp(clock, (uint64_t)time);
+    }
+    metrics[i].time = stamped;
+  }
+  for (uint32_t i = 0; flags && i < n; i++) metrics[i].flags |= flags;
+}
+
+static void stamp_logs(struct clock *clock, struct evp_log *logs, uint32_t n, uint32_t flags)
+{
+  for (uint32_t i = 0; i < n; i++) {
+    logs[i].time = clock_stamp(clock, (uint64_t)logs[i].time);
+    logs[i].flags |= flags;
+  }
+}
+
 /* Event times become Unix times. The view is not published yet, so its items may still be written. */
 static void stamp(struct flow *flow, struct view *view)
 {
   const struct evp_batch *batch = &view->batch;
   struct clock clock = flow->clock; /* a copy that stays in registers: this is done for every item */
-  uint32_t estimated = clock.exact ? 0 : EVP_METRIC_ESTIMATED;
-  if (batch->signal == EVP_METRICS) {
-    struct evp_metric *metrics = (struct evp_metric *)(uintptr_t)batch->items;
-    int64_t time = metrics[0].time, stamped = clock_stamp(&clock, (uint64_t)time);
-    for (uint32_t i = 0; i < batch->n; i++) {
-      if (metrics[i].time != time) { /* those of a census have one time */
-        time = metrics[i].time;
-        stamped = clock_stamp(&clock, (uint64_t)time);
-      }
-      metrics[i].time = stamped;
-      metrics[i].flags |= estimated;
-    }
-  } else {
-    struct evp_log *logs = (struct evp_log *)(uintptr_t)batch->items;
-    for (uint32_t i = 0; i < batch->n; i++) {
-      logs[i].time = clock_stamp(&clock, (uint64_t)logs[i].time);
-      logs[i].flags |= estimated;
-    }
-  }
+  uint32_t flags = clock.exact ? 0 : EVP_METRIC_ESTIMATED;
+  if (batch->signal == EVP_METRICS)
+    stamp_metrics(&clock, (struct evp_metric *)(uintptr_t)batch->items, batch->n, flags);
+  else
+    stamp_logs(&clock, (struct evp_log *)(uintptr_t)batch->items, batch->n, flags);
   flow->clock = clock;
   view->batch.epoch = clock.epoch;
 }

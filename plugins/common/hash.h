@@ -63,7 +63,7 @@ static inline bool hash_same_4(const uint8_t *a, const uint8_t *b)
 }
 
 /* Are both the same? For the short keys of tables, where calling memcmp would cost more than comparing. Words that overlap
-   save the loops. */
+   save loops over single bytes. */
 static inline bool hash_same_bytes(const void *left, const void *right, size_t size)
 {
   const uint8_t *a = left, *b = right;
@@ -71,7 +71,9 @@ static inline bool hash_same_bytes(const void *left, const void *right, size_t s
     if (!hash_same_8(a, b) || !hash_same_8(a + size - 8, b + size - 8)) return false;
     if (size <= 16) return true;
     if (!hash_same_8(a + 8, b + 8) || !hash_same_8(a + size - 16, b + size - 16)) return false;
-    return size <= 32 || !memcmp(a + 16, b + 16, size - 32);
+    for (size_t i = 16; i + 16 < size; i += 8)
+      if (!hash_same_8(a + i, b + i)) return false;
+    return true;
   }
   if (size >= 4) return hash_same_4(a, b) && hash_same_4(a + size - 4, b + size - 4);
   return !size || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);

@@ -63,7 +63,7 @@ bool census_begin(struct census *census, uint64_t time)
   census->generation++;
   census->open = true;
   census->time = time;
-  census->present.n = 0;
+  census->present.n = census->again = 0;
   census->merged = 0;
   return forget(census);
 }
@@ -198,11 +198,14 @@ static bool choose_top(struct census *census, const struct totals *totals)
   return true;
 }
 
-static void show(const struct census *census, struct band *band, struct evp_metric *metric)
+/* Was it shown before? */
+static inline bool show(struct band *band, uint32_t generation, uint64_t time, struct evp_metric *metric)
 {
-  band->kept = census->generation;
+  bool again = band->shown;
+  band->kept = generation;
   band->shown = true;
-  *metric = (struct evp_metric){(int64_t)census->time, band->series, {.i = value_of(band->bytes)}, 0, 0};
+  *metric = (struct evp_metric){(int64_t)time, band->series, {.i = value_of(band->bytes)}, 0, 0};
+  return again;
 }
 
 /* Each has its series before the first is emitted: what was emitted can not be taken back. False: no memory (reported). */
@@ -215,25 +218,29 @@ static bool name_present(struct census *census)
 }
 
 /* Without a top: adds up and emits on one way. Mostly all bands are of one breakdown: the sum of a run of them need not go
-   through memory. */
+   through memory, and nor need what the loop asks for. */
 static enum evp_status emit_all(struct census *census, struct totals *totals, struct evp_out *out)
 {
-  uint32_t n = census->present.n;
+  const uint32_t n = census->present.n, *present = census->present.items, generation = census->generation;
+  const uint64_t time = census->time;
+  struct band *const bands = census->bands.items;
   struct evp_metric *metric = name_present(census) ? evp_emit_metrics(out, n) : NULL;
   if (!metric) return EVP_ERROR;
+  uint32_t again = 0;
   for (uint32_t i = 0; i < n;) {
-    unsigned breakdown = present_band(census, i)->breakdown;
+    const unsigned breakdown = bands[present[i]].breakdown;
     uint64_t bytes = totals->bytes[breakdown];
     uint32_t begin = i;
     for (; i < n; i++) {
-      struct band *band = present_band(census, i);
+      struct band *band = &bands[present[i]];
       if (band->breakdown != breakdown) break;
       bytes = census_sum(bytes, band->bytes);
-      show(census, band, metric++);
+      again += show(band, generation, time, metric++);
     }
     totals->bytes[breakdown] = bytes;
     totals->bands[breakdown] += i - begin;
   }
+  census->again = again;
   return EVP_OK;
 }
 
@@ -262,7 +269,7 @@ static enum evp_status emit_top(struct census *census, struct totals *totals, st
   for (uint32_t i = 0; i < census->present.n; i++) {
     struct band *band = present_band(census, i);
     if (band->kept != census->generation) continue;
-    show(census, band, metric++);
+    census->again += show(band, census->generation, census->time, metric++);
     census->present.items[kept++] = census->present.items[i];
   }
   census->present.n = kept;
@@ -282,9 +289,11 @@ static enum evp_status emit_last(struct evp_out *out, const struct evp_series *s
 static enum evp_status emit_vanished(struct census *census, uint64_t time, bool complete, struct evp_out *out)
 {
   struct numbers before = census->shown;
-  for (uint32_t i = 0; i < before.n; i++) {
+  uint32_t left = before.n - census->again;
+  for (uint32_t i = 0; left; i++) {
     struct band *band = &census->bands.items[before.items[i]];
     if (band->kept == census->generation) continue;
+    left--;
     band->shown = !complete;
     if (!complete)
       census->present.items[census->present.n++] = before.items[i];
@@ -351,7 +360,7 @@ enum evp_status census_end(struct census *census, uint64_t time, struct evp_out 
 {
   bool any = census->shown.n > 0;
   census->generation++; /* nothing is kept in the census that never comes */
-  census->present.n = 0;
+  census->present.n = census->again = 0;
   if (emit_vanished(census, time, true, out) != EVP_OK) return EVP_ERROR;
   for (unsigned breakdown = 0; breakdown < BREAKDOWN_COUNT; breakdown++) {
     if (!census->sum_shown[breakdown]) continue;

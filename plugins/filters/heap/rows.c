@@ -1,5 +1,6 @@
 #include "rows.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,24 +190,40 @@ void rows_begin(struct rows *rows, bool renumbered)
   rows->stale = false;
 }
 
-/* Of an event that is no row a number that no row has: it fits into no uint16_t. */
-static inline uint32_t kind_of(const struct evp_event *event)
+static inline uint32_t head_of(const struct evp_event *event)
 {
-  return (uint32_t)(event->type - EVP_HEAP_PROF_SAMPLE_COST_CENTRE) << 8 | event->data[0];
+  uint32_t head;
+  memcpy(&head, &event->size, sizeof head);
+  return head;
 }
-_Static_assert(EVP_HEAP_PROF_SAMPLE_STRING == EVP_HEAP_PROF_SAMPLE_COST_CENTRE + 1, "a kind of row fits into 9 bits");
+_Static_assert(offsetof(struct evp_event, type) == offsetof(struct evp_event, size) + sizeof(uint16_t), "one head");
+
+static inline size_t name_size(const struct evp_event *event)
+{
+  return event->size - (size_t)ROW_KEY;
+}
+
+static uint64_t hash_of_name(const struct rows *rows, uint32_t head, uint8_t profile, const uint8_t *name, size_t size)
+{
+  return hash_bytes(name, size, rows->seed ^ ((uint64_t)head << 8 | profile));
+}
 
 static uint64_t hash_of_row(const void *owner, uint32_t number)
 {
   const struct rows *rows = owner;
   const struct row *row = &rows->items[number];
-  return hash_bytes(rows->keys + row->key, row->size, rows->seed ^ row->kind);
+  const uint8_t *key = rows->keys + row->key;
+  uint16_t size;
+  memcpy(&size, &row->head, sizeof size);
+  return hash_of_name(rows, row->head, key[0], key + 1, size - (size_t)ROW_KEY);
 }
 
+/* False of an event that is no row, too. */
 static inline bool row_is(const struct row *row, const uint8_t *keys, const struct evp_event *event)
 {
-  return event->size == row->size + ROW_KEY && kind_of(event) == row->kind &&
-         hash_same_bytes(keys + row->key, event->data + ROW_KEY, row->size);
+  if (row->head != head_of(event)) return false;
+  const uint8_t *key = keys + row->key;
+  return key[0] == event->data[0] && hash_same_bytes(key + 1, event->data + ROW_KEY, name_size(event));
 }
 
 static bool make_room(struct rows *rows, size_t size)
@@ -230,14 +247,16 @@ static bool make_room(struct rows *rows, size_t size)
 
 static void remember(struct rows *rows, uint64_t hash, const struct evp_event *event, uint32_t band)
 {
-  size_t size = event->size - (size_t)ROW_KEY;
-  if (size > KEY_MAX) return;
-  if (rows->keys_size + size > KEYS_MAX) clear(rows);
-  if (!make_room(rows, size)) return;
+  size_t size = name_size(event);
+  if (size >= KEY_MAX) return;
+  if (rows->keys_size + size + 1 > KEYS_MAX) clear(rows);
+  if (!make_room(rows, size + 1)) return;
   uint32_t number = rows->n++;
-  rows->items[number] = (struct row){(uint32_t)rows->keys_size, (uint16_t)size, (uint16_t)kind_of(event), band, 0};
-  memcpy(rows->keys + rows->keys_size, event->data + ROW_KEY, size);
-  rows->keys_size += size;
+  uint8_t *key = rows->keys + rows->keys_size;
+  rows->items[number] = (struct row){.head = head_of(event), .key = (uint32_t)rows->keys_size, .band = band};
+  key[0] = event->data[0];
+  memcpy(key + 1, event->data + ROW_KEY, size);
+  rows->keys_size += size + 1;
   hash_index_add(&rows->index, hash, number);
   rows->items[rows->last].next = number;
   rows->last = number;
@@ -266,12 +285,20 @@ static uint32_t work_out(struct rows *rows, const struct evp_event *event, uint3
 uint32_t rows_band(struct rows *rows, const struct evp_event *event, uint32_t dialect)
 {
   if (event->size < ROW_KEY) return ROW_MALFORMED;
-  uint64_t hash = hash_bytes(event->data + ROW_KEY, event->size - (size_t)ROW_KEY, rows->seed ^ kind_of(event));
+  uint64_t hash = hash_of_name(rows, head_of(event), event->data[0], event->data + ROW_KEY, name_size(event));
   uint32_t number = find_row(rows, hash, event);
   if (number == HASH_INDEX_NONE) return work_out(rows, event, dialect, hash);
   rows->items[rows->last].next = number;
   rows->last = number;
   return rows->items[number].band;
+}
+
+/* Many a band is missing in one census and back in the next. Apart, so that the loop's registers are not needed for it. */
+static __attribute__((noinline)) bool row_behind_is(
+  const struct rows *rows, uint32_t *number, const struct evp_event *event)
+{
+  *number = rows->items[*number].next;
+  return row_is(&rows->items[*number], rows->keys, event);
 }
 
 /* The hottest loop of a heap profile, nearly all rows take it: what it needs is in local variables, so that they stay in
@@ -287,7 +314,11 @@ uint32_t rows_add_expected(struct rows *rows, const struct evp_batch *batch, uin
   for (; i < batch->n; i++) {
     const struct evp_event *event = &batch->events[batch->sel[i]];
     uint32_t expected = items[last].next;
-    if (!row_is(&items[expected], keys, event)) break;
+    if (!row_is(&items[expected], keys, event)) {
+      uint32_t behind = expected;
+      if (!row_behind_is(rows, &behind, event)) break;
+      expected = behind;
+    }
     if (event->time > latest) latest = event->time;
     adder_add(&adder, items[expected].band, evp_u64(event->data + 1));
     last = expected;

@@ -21,9 +21,8 @@ struct row_settings {
 };
 
 struct row { /* remembered */
-  uint32_t key; /* where its bytes are */
-  uint16_t size; /* of these */
-  uint16_t kind; /* what else tells it from others: type of the event, profile */
+  uint32_t head; /* size and type of its event, as they lie there */
+  uint32_t key; /* where its bytes are: profile, what names the band */
   uint32_t band;
   uint32_t next; /* the row that came after it last time */
 };
@@ -65,8 +64,8 @@ enum { ROW_KEY = 9 /* where in the payload begins what names the band */ };
 #define ROW_MALFORMED (BAND_NONE - 1)
 uint32_t rows_band(struct rows *, const struct evp_event *, uint32_t dialect); /* BAND_NONE: no memory */
 
-/* Adds items from `i` on to the open census as long as each is the row that followed the one before it last time; the first
-   that is not is returned. `*newest` rises to the greatest time of these. */
+/* Adds items from `i` on to the open census as long as each is the row that followed the one before it last time, or the one
+   behind that; the first that is not is returned. `*newest` rises to the greatest time of these. */
 uint32_t rows_add_expected(struct rows *, const struct evp_batch *, uint32_t i, uint64_t *newest);
 
 #endif

@@ -26,6 +26,12 @@ static inline void teardown(void)
 #define BAND(label) "ghc_heap_census_bytes{breakdown=closure_type,band=" label "}"
 #define SUM "ghc_heap_profiled_bytes{breakdown=closure_type}"
 
+static inline uint32_t next_random(uint32_t *state)
+{
+  *state = *state * 1664525 + 1013904223;
+  return *state >> 8;
+}
+
 static inline TCase *heap_tests(const TTest *const *all, size_t n)
 {
   TCase *tests = tcase_create("filter");

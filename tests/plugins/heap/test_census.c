@@ -273,6 +273,70 @@ START_TEST(top_is_right_for_any_order)
 }
 END_TEST
 
+/* Labels of every length at which comparing them goes another way, three of each that differ in one byte, in two profiles. */
+enum { LABELS = 3 * 31, PROFILES = 2, LONGEST = 70 };
+static char labels[LABELS][LONGEST + 1];
+
+static void make_labels(uint32_t *random)
+{
+  static const unsigned char lengths[LABELS / 3] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 24, 25, 31, 32, 33, 34,
+    39, 40, 41, 47, 48, 49, 50, 56, 63, 64, 65, LONGEST};
+  for (unsigned i = 0; i < LABELS; i++) {
+    unsigned length = lengths[i / 3];
+    memset(labels[i], 'a', length);
+    if (i % 3) labels[i][next_random(random) % length] = i % 3 == 1 ? 'b' : 'c';
+  }
+}
+
+/* Mostly in the order of the census before; some are missing, some come twice, and now and then it begins elsewhere. */
+static void put_some_rows(uint32_t *random, uint64_t time, uint64_t (*sums)[LABELS])
+{
+  unsigned shift = next_random(random) % 4 ? 0 : next_random(random);
+  unsigned missing = 2 + next_random(random) % 20;
+  for (unsigned i = 0; i < LABELS * PROFILES; i++) {
+    unsigned number = (i + shift) % (LABELS * PROFILES), profile = number % PROFILES, label = number / PROFILES;
+    unsigned rows = next_random(random) % missing == 0 ? 0 : 1 + (next_random(random) % 16 == 0);
+    for (; rows > 0; rows--) {
+      unsigned bytes = 1 + next_random(random) % 1000;
+      sums[profile][label] += bytes;
+      put_row(host, time, (uint8_t)profile, bytes, labels[label]);
+    }
+  }
+}
+
+static void expect_sums(uint64_t time, uint64_t (*sums)[LABELS], bool (*shown)[LABELS])
+{
+  static const char *const breakdowns[PROFILES] = {"closure_type", "module"};
+  for (unsigned i = 0; i < LABELS * PROFILES; i++) {
+    unsigned profile = i % PROFILES, label = i / PROFILES;
+    char line[200];
+    snprintf(line, sizeof line, "%llu ghc_heap_census_bytes{breakdown=%s,band=%s} %llu\n", (unsigned long long)time,
+      breakdowns[profile], labels[label], (unsigned long long)sums[profile][label]);
+    bool told = strstr(metric_host_output(host), line) != NULL;
+    ck_assert_msg(told == (sums[profile][label] || shown[profile][label]), "%s", line);
+    shown[profile][label] = sums[profile][label] > 0;
+  }
+}
+
+START_TEST(rows_are_told_apart_whatever_is_missing)
+{
+  uint32_t random = (uint32_t)_i + 1;
+  bool shown[PROFILES][LABELS] = {{false}};
+  make_labels(&random);
+  begin("");
+  put_profile(host, 0, 7);
+  put_profile(host, 1, 2);
+  for (uint64_t time = 100; time < 1100; time += 100) {
+    uint64_t sums[PROFILES][LABELS] = {{0}};
+    metric_host_clear(host);
+    put_begin(host, time);
+    put_some_rows(&random, time, sums);
+    put_end(host, time);
+    expect_sums(time, sums, shown);
+  }
+}
+END_TEST
+
 START_TEST(bands_beyond_the_bound_are_added_up_and_counted)
 {
   begin("max_bands=2");
@@ -365,5 +429,6 @@ int main(void)
     top_is_right_for_any_order, bands_beyond_the_bound_are_added_up_and_counted, bands_not_seen_for_long_are_forgotten,
     churning_labels_do_not_pile_up, many_bands_are_warned_of_once};
   TCase *tests = heap_tests(all, sizeof all / sizeof *all);
+  tcase_add_loop_test(tests, rows_are_told_apart_whatever_is_missing, 0, 5);
   return check_main("heap: censuses", tests);
 }

@@ -171,12 +171,6 @@ END_TEST
 
 /* ------------------------------------------------------------------------------------------------------- noise */
 
-static uint32_t next_random(uint32_t *state)
-{
-  *state = *state * 1664525 + 1013904223;
-  return *state >> 8;
-}
-
 /* Few distinct bytes, so that ids are defined, strings end and labels meet again. */
 static void send_at_random(uint32_t *random, uint64_t time)
 {

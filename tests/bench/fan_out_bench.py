@@ -15,7 +15,7 @@ FILE = 'sources:\n  app: {plugin: file, path: "${LOG}"}\n'
 COUNT = FILE + "filters:\n  count: {plugin: BENCH/filter-count-events.so, from: app}\nsinks:\n  count_out: {plugin: BENCH/sink-discard.so, from: count}\n"
 LIVE = ('sources:\n  app: {plugin: socket, unix: "${LOG}", reconnect: {initial: 1h, max: 1h}}\nfilters:\n  heap: {plugin: heap, from: app}\n'
         "sinks:\n  discard: {plugin: BENCH/sink-discard.so, from: heap}\n")
-STUCK = "  stuck: {plugin: BENCH/sink-discard.so, from: app, signals: [bytes], delay: 1h, queue: {max_size: 8MiB}}\n"
+BESIDE = "  beside: {{plugin: BENCH/sink-discard.so, from: app, signals: [bytes], {}queue: {{max_size: 8MiB}}}}\n"
 ZMQ = 'sources:\n  app: {plugin: socket, unix: "SOCKET"}\nsinks:\n  fan: {plugin: zmq, from: app, bind: "ENDPOINT"}\n'
 MANY = ('sources:\n  apps: {plugin: socket, each: "FOLDER/*.sock", unix: "{each}", labels: {service: "{name}"}}\nfilters:\n'
         "  heap: {plugin: heap, from: apps}\nsinks:\n  discard: {plugin: BENCH/sink-discard.so, from: heap}\n")
@@ -35,17 +35,26 @@ def extra_sinks(bench):
 
 
 def stuck_sink(bench):
-    """Throughput of the others beside a sink that stands still; wall time from connection to the stream's end, from a socket."""
+    """Throughput of the others beside a sink that stands still, against what it is while that sink works, and without it; wall time from connection to
+    the stream's end, from a socket. And what a reader that only receives loses when it, too, has 8 MiB of buffers in use instead of one."""
     log, _ = bench.logs.get("scheduler")
-    free, stuck = bench.pipeline("free", LIVE), bench.pipeline("stuck", LIVE + STUCK)
-    ratios = []
+    pipelines = {name: bench.pipeline(f"stuck-{name}", LIVE + sink) for name, sink in
+                 (("stuck", BESIDE.format("delay: 1h, ")), ("works", BESIDE.format("")), ("without", ""))}
+    walls = {name: [] for name in [*pipelines, "one", "many"]}
     for _ in range(bench.pairs):
-        walls = []
-        for pipeline in (free, stuck):
+        for name, pipeline in pipelines.items():
             with bench.serving(log, 0) as path:
-                walls.append(bench.until_ended(pipeline, path))
-        ratios.append(walls[0] / walls[1])
-    bench.table.ratio("throughput beside a sink that is stuck / without it", ratios, 0.95)
+                walls[name].append(bench.until_ended(pipeline, path))
+        for name, buffers in (("one", 1), ("many", 32)):
+            with bench.serving(log, 0) as path:
+                walls[name].append(bench.only_receive(path, buffers))
+
+    def ratios(above, below):
+        return [one / other for one, other in zip(walls[above], walls[below])]
+
+    bench.table.ratio("throughput beside a sink that is stuck / while it works", ratios("works", "stuck"), 0.95)
+    bench.table.ratio("throughput beside a sink that is stuck / without it", ratios("without", "stuck"), None)
+    bench.table.ratio("only receiving: into 8 MiB / into 256 KiB", ratios("one", "many"), None)
 
 
 def probe(bench, reader):

@@ -1,7 +1,8 @@
 /* socket_pair: the two ends of the socket benchmark.
  *
  *   socket_pair serve PATH FILE [TIMES]   one client on a Unix socket gets the file from memory, written in 64 KiB pieces
- *   socket_pair receive PATH              a reader that only receives: 256 KiB reads; prints bytes, seconds
+ *   socket_pair receive PATH [BUFFERS]    a reader that only receives: reads of 256 KiB, into so many buffers in turn
+ *                                         (else into one); prints bytes, seconds
  *
  * With `serve`, the header is sent once and what follows it TIMES times, if TIMES is given.
  */
@@ -48,18 +49,20 @@ static int serve(const char *path, const char *file, long times)
   return 0;
 }
 
-static int receive(const char *path)
+static int receive(const char *path, size_t n_buffers)
 {
   enum { READ = 256 * 1024 };
   struct sockaddr_un address;
   int fd = open_socket(path, &address);
-  static uint8_t buffer[READ];
+  uint8_t *buffers = calloc(n_buffers, READ);
   uint64_t bytes = 0;
   ssize_t n;
+  if (!buffers) die("no memory");
   if (connect(fd, (struct sockaddr *)&address, sizeof address)) die(path);
   double begin = now();
-  while ((n = read(fd, buffer, READ)) > 0) bytes += (uint64_t)n;
+  for (size_t i = 0; (n = read(fd, buffers + i % n_buffers * READ, READ)) > 0; i++) bytes += (uint64_t)n;
   printf("%llu bytes %.6f s\n", (unsigned long long)bytes, now() - begin);
+  free(buffers);
   return 0;
 }
 
@@ -67,7 +70,8 @@ int main(int argc, char **argv)
 {
   signal(SIGPIPE, SIG_IGN);
   if (argc >= 4 && !strcmp(argv[1], "serve")) return serve(argv[2], argv[3], argc > 4 ? atol(argv[4]) : 1);
-  if (argc == 3 && !strcmp(argv[1], "receive")) return receive(argv[2]);
-  fprintf(stderr, "usage: socket_pair serve PATH FILE [TIMES] | receive PATH\n");
+  long buffers = argc == 4 ? atol(argv[3]) : 1;
+  if ((argc == 3 || argc == 4) && !strcmp(argv[1], "receive") && buffers > 0) return receive(argv[2], (size_t)buffers);
+  fprintf(stderr, "usage: socket_pair serve PATH FILE [TIMES] | receive PATH [BUFFERS]\n");
   return 2;
 }

@@ -484,7 +484,7 @@ class Stopping(ExecCase):
             (self.folder / name).touch()
         reader, writer = os.pipe()
         process = self.evpipe(f"""
-            shutdown_timeout: {100 * harness.PATIENCE:.0f}ms
+            shutdown_timeout: {500 * harness.PATIENCE:.0f}ms
             sources:
               apps:
                 plugin: exec

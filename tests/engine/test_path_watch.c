@@ -179,11 +179,11 @@ START_TEST(scans_keep_their_distance)
 {
   const uint64_t pause = 20 * NS_PER_MS;
   struct path_watch *watch = path_watch_new("*");
-  uint64_t before = time_monotonic();
+  uint64_t begin = time_monotonic();
   ck_assert_str_eq(scan(watch), "");
   make("a");
   path_watch_read(watch);
-  ck_assert_uint_ge(path_watch_deadline(watch), before + pause); /* which may be over by now: a disk may be slow */
+  ck_assert_uint_ge(path_watch_deadline(watch), begin + pause); /* which may be over by now: a disk may be slow */
   path_watch_free(watch);
 }
 END_TEST

@@ -82,8 +82,9 @@ static void let_wait(struct http_server *server, int error)
     evp_warn(server->ctx, "can not accept connections, which wait: %s", strerror(error));
 }
 
-void http_connection_accept(struct http_server *server, int listening)
+bool http_connection_accept(struct http_server *server, int listening)
 {
+  bool all = false;
   for (int i = 0; i < ACCEPTS; i++) {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
@@ -93,13 +94,12 @@ void http_connection_accept(struct http_server *server, int listening)
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    if (errno == EAGAIN)
-      complaint_over(&server->unaccepted); /* nobody waits */
-    else
-      let_wait(server, errno);
+    all = errno == EAGAIN;
+    if (!all) let_wait(server, errno);
     break;
   }
   say_refused(server);
+  return all;
 }
 
 /* ------------------------------------------------------------------------------------------------------ who is connected */

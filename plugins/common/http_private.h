@@ -91,7 +91,7 @@ void http_server_wake(struct http_server *);
 void http_server_listen(struct http_server *, bool on); /* or let those wait who want to connect */
 
 /* http_connection.c */
-void http_connection_accept(struct http_server *, int listening);
+bool http_connection_accept(struct http_server *, int listening); /* true: nobody waits there any more */
 void http_connection_notify(void *server, struct MHD_Connection *, void **context, enum MHD_ConnectionNotificationCode);
 struct http_connection *http_connection_of(struct MHD_Connection *);
 void http_connection_phase(struct MHD_Connection *, enum http_phase);

@@ -215,16 +215,20 @@ static bool is_reader(const struct epoll_event *event)
 static void take_events(struct http_server *server, const struct epoll_event *events, int n)
 {
   uint64_t expirations;
+  bool looked = false, all = true;
   for (int i = 0; i < n; i++)
     if (is_reader(&events[i])) http_channels_hang_up(server, events[i].data.ptr);
   for (int i = 0; i < n; i++) {
     uint64_t from = events[i].data.u64;
     if (is_reader(&events[i]) || from == FROM_DAEMON) continue;
-    if (from >= FROM_SOCKETS)
-      http_connection_accept(server, server->sockets.fds[from - FROM_SOCKETS]);
-    else if (read(server->timer, &expirations, sizeof expirations) < 0)
+    if (from >= FROM_SOCKETS) {
+      looked = true;
+      all = http_connection_accept(server, server->sockets.fds[from - FROM_SOCKETS]) && all;
+    } else if (read(server->timer, &expirations, sizeof expirations) < 0) {
       continue; /* it was set anew meanwhile */
+    }
   }
+  if (looked && all) complaint_over(&server->unaccepted); /* nobody waits */
 }
 
 /* Not for long: the sink has a queue to look after. */

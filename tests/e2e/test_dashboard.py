@@ -665,7 +665,7 @@ class Visitors(Case):
 
         def read():
             return sum(event.size for event in visitors[0].all("samples"))
-        while read() <= 6 << 20:  # that is more than what waits for one, and each say half of that
+        while read() <= 6 << 20:  # a mebibyte may wait for one, and each say(4) is about half of that
             self.wait_census(visitors, say(4))
         harness.wait_for("four to be counted", lambda: visitors[0].all("health")[-1].data["visitors"] == 4)
         for live in visitors:

@@ -459,19 +459,20 @@ class Hardening(HttpCase):
         self.end(process)
 
     def test_who_does_not_read_the_answer_is_in_nobodys_way(self):
+        """In each round others, for they are cut off after ten seconds; a machine may stand still in one of them."""
         process = self.server()
-        for _ in range(10):
-            connection = self.connect()
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            with contextlib.suppress(OSError):
-                connection.setblocking(False)
-                connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000)
         waits = []
-        for _ in range(20):
+        for _ in range(3):
+            for _ in range(10):
+                connection = self.connect()
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                with contextlib.suppress(OSError):
+                    connection.setblocking(False)
+                    connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000)
             begin = time.monotonic()
             self.assertEqual(self.request("/livez")[0], 200)
             waits.append(time.monotonic() - begin)
-        self.assertLess(sorted(waits)[10], 8, waits)  # else it would have waited until they are cut off
+        self.assertLess(sorted(waits)[1], 8, waits)  # else it would have waited until they are cut off
         self.end(process)
 
     def test_under_load(self):

@@ -10,7 +10,7 @@ import eventlog
 import eventlog_writer as writer
 
 SILENCE = f"{500 + 500 * harness.PATIENCE:.0f}ms"
-LONGER = f"{750 + 750 * harness.PATIENCE:.0f}ms"
+LONGER = f"{1000 + 1000 * harness.PATIENCE:.0f}ms"
 HEAP = """
     sources:
       app: {plugin: socket, unix: "%s", silence: SILENCE}

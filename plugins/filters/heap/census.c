@@ -218,7 +218,7 @@ static bool name_present(struct census *census)
 }
 
 /* Without a top: adds up and emits on one way. Mostly all bands are of one breakdown: the sum of a run of them need not go
-   through memory, and nor need what the loop asks for. */
+   through memory, nor need what the loop reads each time. */
 static enum evp_status emit_all(struct census *census, struct totals *totals, struct evp_out *out)
 {
   const uint32_t n = census->present.n, *present = census->present.items, generation = census->generation;

@@ -237,7 +237,7 @@ class Names(Recorder):
 
 class Rotation(Recorder):
     def rotated(self, log, options):
-        server = self.replay(log, "--cut", "3000", "--pause", "0.01")
+        server = self.replay(log, "--cut", "3000", "--taken")
         process = self.evpipe(self.pipeline(options, source=f"plugin: socket, unix: {server.path}", path="{start}-{seq}.eventlog"), "--log-level", "debug")
         server.wait()
         self.wait_err(process, "stream ended")
@@ -349,7 +349,7 @@ sinks:
         self.check_readable([self.out / "x"])
 
     def test_rotated(self):
-        server = self.replay(BLOCKS, "--cut", "3000", "--pause", "0.01")
+        server = self.replay(BLOCKS, "--cut", "3000", "--taken")
         process = self.evpipe(self.pipeline("signals: [events]\n    rotate: {max_size: 4KiB}", source=f"plugin: socket, unix: {server.path}",
                                             path="{seq}.eventlog"), "--log-level", "debug")
         server.wait()

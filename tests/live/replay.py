@@ -151,6 +151,8 @@ class Server:
                 raise Left from None
             self.sent += len(part)
             at += len(part)
+            if options.taken:
+                self.wait_until_taken()
             if options.kill_at is not None and self.sent >= options.kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
             if options.disconnect_at is not None and self.sent >= options.disconnect_at:
@@ -278,6 +280,7 @@ def main():
                         help="at the end of the log: end, begin again with the next client, or stay connected and silent")
     parser.add_argument("--cut", type=int, metavar="MAX", help="send 1 to MAX bytes at a time")
     parser.add_argument("--pause", type=float, default=0.0, metavar="SECONDS", help="with --cut: pause that long at most, now and then")
+    parser.add_argument("--taken", action="store_true", help="with --cut: each piece is sent when the one before was read, however busy the client is")
     parser.add_argument("--seed", type=int, default=1, help="of cuts and pauses")
     parser.add_argument("--hold", type=float, metavar="SECONDS", help="be silent that long after the header")
     parser.add_argument("--stop-at", type=float, metavar="SECONDS", help="the log ends at this event time")

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import struct
 import threading
 import time
@@ -16,6 +15,7 @@ import dashboard_numbers
 import eventlog_writer
 import harness
 import page_client
+import relay_ends
 from dashboard_numbers import micros
 
 LARGEST = 6_000_000
@@ -98,8 +98,8 @@ def totals(told):
     return (told.get("census") or {}).get("total", [])
 
 
-class Program:
-    """A live one on a Unix socket, which says what it is told to: a push has no more in it than what was said since the one before, however long
+class Program(relay_ends.Program):
+    """A live one, which says what it is told to: a push has no more in it than what was said since the one before, however long
     somebody had to wait for a processor."""
 
     def __init__(self, case):
@@ -107,26 +107,17 @@ class Program:
         self.log.epoch = time.time_ns() - 10**10  # so that none of it lies in the future
         self.log.init(breakdown=7)
         self.path = case.folder / "program.sock"
-        self.listener, self.client = socket.socket(socket.AF_UNIX), None
-        self.listener.bind(str(self.path))
-        self.listener.listen()
-        case.addCleanup(self.close)
+        super().__init__(self.path)
+        case.addCleanup(self.end)
 
     def begin(self):
-        self.listener.settimeout(60 * harness.PATIENCE)
-        self.client, _ = self.listener.accept()
-        self.client.settimeout(60 * harness.PATIENCE)
-        self.client.sendall(self.log.data(end=False))
+        self.accept().client.settimeout(60 * harness.PATIENCE)
+        self.send(self.log.data(end=False))
 
     def say(self):
         """All that was put into the log's records."""
         self.log.block()
-        self.client.sendall(self.log.blocks[-1])
-
-    def close(self):
-        for each in (self.listener, self.client):
-            if each:
-                each.close()
+        self.send(self.log.blocks[-1])
 
 
 class Numbers(Case):

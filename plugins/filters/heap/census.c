@@ -63,7 +63,7 @@ bool census_begin(struct census *census, uint64_t time)
   census->generation++;
   census->open = true;
   census->time = time;
-  census->present.n = census->again = 0;
+  census->present.n = 0;
   census->merged = 0;
   return forget(census);
 }
@@ -175,6 +175,7 @@ static int64_t value_of(uint64_t bytes)
 struct totals {
   uint64_t bytes[BREAKDOWN_COUNT];
   uint32_t bands[BREAKDOWN_COUNT];
+  uint32_t again; /* bands that were shown before, too */
 };
 
 static struct band *present_band(const struct census *census, uint32_t i)
@@ -240,7 +241,7 @@ static enum evp_status emit_all(struct census *census, struct totals *totals, st
     totals->bytes[breakdown] = bytes;
     totals->bands[breakdown] += i - begin;
   }
-  census->again = again;
+  totals->again = again;
   return EVP_OK;
 }
 
@@ -269,7 +270,7 @@ static enum evp_status emit_top(struct census *census, struct totals *totals, st
   for (uint32_t i = 0; i < census->present.n; i++) {
     struct band *band = present_band(census, i);
     if (band->kept != census->generation) continue;
-    census->again += show(band, census->generation, census->time, metric++);
+    totals->again += show(band, census->generation, census->time, metric++);
     census->present.items[kept++] = census->present.items[i];
   }
   census->present.n = kept;
@@ -285,11 +286,12 @@ static enum evp_status emit_last(struct evp_out *out, const struct evp_series *s
 }
 
 /* What was shown before and is not in this census is taken back, if the census is complete. The series stays at hand: many a
-   band comes again soon. Then what is present is what is shown. */
-static enum evp_status emit_vanished(struct census *census, uint64_t time, bool complete, struct evp_out *out)
+   band comes again soon. Then what is present is what is shown. `again`: how many of those that were shown are. */
+static enum evp_status emit_vanished(
+  struct census *census, uint32_t again, uint64_t time, bool complete, struct evp_out *out)
 {
   struct numbers before = census->shown;
-  uint32_t left = before.n - census->again;
+  uint32_t left = before.n - again;
   for (uint32_t i = 0; left; i++) {
     struct band *band = &census->bands.items[before.items[i]];
     if (band->kept == census->generation) continue;
@@ -349,7 +351,7 @@ enum evp_status census_finish(struct census *census, enum breakdown breakdown, b
   census->open = false;
   bool all = census->settings.top == 0, empty = census->present.n == 0;
   if ((all ? emit_all : emit_top)(census, &totals, out) != EVP_OK) return EVP_ERROR;
-  if (emit_vanished(census, census->time, complete, out) != EVP_OK) return EVP_ERROR;
+  if (emit_vanished(census, totals.again, census->time, complete, out) != EVP_OK) return EVP_ERROR;
   if (emit_sums(census, &totals, empty ? breakdown : BREAKDOWN_COUNT, out) != EVP_OK) return EVP_ERROR;
   evp_emit_group_end(out);
   report(census);
@@ -360,8 +362,8 @@ enum evp_status census_end(struct census *census, uint64_t time, struct evp_out 
 {
   bool any = census->shown.n > 0;
   census->generation++; /* nothing is kept in the census that never comes */
-  census->present.n = census->again = 0;
-  if (emit_vanished(census, time, true, out) != EVP_OK) return EVP_ERROR;
+  census->present.n = 0;
+  if (emit_vanished(census, 0, time, true, out) != EVP_OK) return EVP_ERROR;
   for (unsigned breakdown = 0; breakdown < BREAKDOWN_COUNT; breakdown++) {
     if (!census->sum_shown[breakdown]) continue;
     any = true;

@@ -30,7 +30,6 @@ struct census {
   uint64_t time;
   struct numbers present; /* bands of the open census, in order of appearance; each list has room for every band */
   struct numbers shown; /* bands whose last value was not taken back */
-  uint32_t again; /* how many of these the census that is being emitted shows again */
   struct numbers largest; /* a heap, while the top is looked for */
   const struct evp_series *sums[BREAKDOWN_COUNT]; /* NULL: not shown yet */
   bool sum_shown[BREAKDOWN_COUNT];

@@ -293,12 +293,13 @@ uint32_t rows_band(struct rows *rows, const struct evp_event *event, uint32_t di
   return rows->items[number].band;
 }
 
-/* Many a band is missing in one census and back in the next. Apart, so that the loop's registers are not needed for it. */
-static __attribute__((noinline)) bool row_behind_is(
-  const struct rows *rows, uint32_t *number, const struct evp_event *event)
+/* Many a band is missing in one census and back in the next: is it the row behind it? HASH_INDEX_NONE: no. Apart, so that
+   the loop's registers are not needed for it. */
+static __attribute__((noinline)) uint32_t row_behind(
+  const struct rows *rows, uint32_t missing, const struct evp_event *event)
 {
-  *number = rows->items[*number].next;
-  return row_is(&rows->items[*number], rows->keys, event);
+  uint32_t behind = rows->items[missing].next;
+  return row_is(&rows->items[behind], rows->keys, event) ? behind : HASH_INDEX_NONE;
 }
 
 /* The hottest loop of a heap profile, nearly all rows take it: what it needs is in local variables, so that they stay in
@@ -315,9 +316,8 @@ uint32_t rows_add_expected(struct rows *rows, const struct evp_batch *batch, uin
     const struct evp_event *event = &batch->events[batch->sel[i]];
     uint32_t expected = items[last].next;
     if (!row_is(&items[expected], keys, event)) {
-      uint32_t behind = expected;
-      if (!row_behind_is(rows, &behind, event)) break;
-      expected = behind;
+      expected = row_behind(rows, expected, event);
+      if (expected == HASH_INDEX_NONE) break;
     }
     if (event->time > latest) latest = event->time;
     adder_add(&adder, items[expected].band, evp_u64(event->data + 1));

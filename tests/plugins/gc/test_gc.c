@@ -1,6 +1,7 @@
 /* The filter `gc`: pairing in every order, what is not whole, what is damaged, and noise. */
 #include "../metric_host.h"
 #include "check_main.h"
+#include "next_random.h"
 
 #include <evpipe/events.h>
 #include <stdlib.h>
@@ -271,12 +272,6 @@ START_TEST(only_collections_are_wanted)
   ck_assert_uint_eq(n, 6);
 }
 END_TEST
-
-static uint32_t next_random(uint32_t *state)
-{
-  *state = *state * 1664525 + 1013904223;
-  return *state >> 8;
-}
 
 START_TEST(noise_is_survived)
 {

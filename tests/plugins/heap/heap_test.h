@@ -4,6 +4,7 @@
 
 #include "check_main.h"
 #include "heap_events.h"
+#include "next_random.h"
 
 #include <stdlib.h>
 
@@ -25,12 +26,6 @@ static inline void teardown(void)
 
 #define BAND(label) "ghc_heap_census_bytes{breakdown=closure_type,band=" label "}"
 #define SUM "ghc_heap_profiled_bytes{breakdown=closure_type}"
-
-static inline uint32_t next_random(uint32_t *state)
-{
-  *state = *state * 1664525 + 1013904223;
-  return *state >> 8;
-}
 
 static inline TCase *heap_tests(const TTest *const *all, size_t n)
 {

@@ -2,6 +2,7 @@
 #include "check_main.h"
 #include "cost_centres.h"
 #include "info_table.h"
+#include "next_random.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -80,12 +81,6 @@ START_TEST(same_again_changes_nothing)
   expect_text(found.name, "b_info");
 }
 END_TEST
-
-static uint32_t next_random(uint32_t *state)
-{
-  *state = *state * 1664525 + 1013904223;
-  return *state >> 8;
-}
 
 /* As GHC makes them: most names are unique, half of the places are, types and modules repeat. Lengths as in the logs
    ipe-9103-hi and socket-control-9103-ipe of the shared set: a name has 15 bytes, a type 22, a place 27. */
